@@ -1,0 +1,114 @@
+#include "base/clock.h"
+
+#include <time.h>
+
+static int64_t read_us(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+uint64_t clock_mono_us(void)
+{
+    return (uint64_t)read_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_wall_us(void)
+{
+    return read_us(CLOCK_REALTIME);
+}
+
+int64_t clock_wall_s(void)
+{
+    return clock_wall_us() / 1000000;
+}
+
+/* Both directions count from 0000-03-01, so that the leap day ends a year; a 400-year era has
+ * 146,097 days, and 1970-01-01 is day 719,468. */
+static int32_t days_from_civil(int year, int month, int day)
+{
+    int y = month <= 2 ? year - 1 : year;
+    int era = y / 400, in_era = y % 400;
+    int in_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    return era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year - 719468;
+}
+
+void civil_from_days(int32_t days, int *year, int *month, int *day)
+{
+    int32_t z = days + 719468;
+    int era = z / 146097, in_era = z % 146097;
+    int y = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    int in_year = in_era - (365 * y + y / 4 - y / 100);
+    int m = (5 * in_year + 2) / 153;
+    *day = in_year - (153 * m + 2) / 5 + 1;
+    *month = m < 10 ? m + 3 : m - 9;
+    *year = y + era * 400 + (*month <= 2);
+}
+
+bool civil_to_days(int year, int month, int day, int32_t *days)
+{
+    if (year < 1900 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31)
+        return false;
+    int32_t candidate = days_from_civil(year, month, day);
+    int y, m, d;
+    civil_from_days(candidate, &y, &m, &d);
+    *days = candidate;
+    return y == year && m == month && d == day;
+}
+
+int32_t civil_day_at(int64_t unix_s)
+{
+    int64_t local = unix_s + CLOCK_UTC8_S;
+    return (int32_t)(local >= 0 ? local / 86400 : -((86399 - local) / 86400));
+}
+
+static void put_padded(struct buf *b, int value, int width)
+{
+    for (int scale = width == 4 ? 1000 : 10; scale; scale /= 10)
+        buf_put_u8(b, (uint8_t)('0' + value / scale % 10));
+}
+
+void buf_put_date(struct buf *b, int32_t days)
+{
+    int year, month, day;
+    civil_from_days(days, &year, &month, &day);
+    put_padded(b, year, 4);
+    buf_put_u8(b, '-');
+    put_padded(b, month, 2);
+    buf_put_u8(b, '-');
+    put_padded(b, day, 2);
+}
+
+void buf_put_timestamp(struct buf *b, int64_t unix_s)
+{
+    int32_t days = civil_day_at(unix_s);
+    int second = (int)(unix_s + CLOCK_UTC8_S - (int64_t)days * 86400);
+    buf_put_date(b, days);
+    buf_put_u8(b, 'T');
+    put_padded(b, second / 3600, 2);
+    buf_put_u8(b, ':');
+    put_padded(b, second / 60 % 60, 2);
+    buf_put_u8(b, ':');
+    put_padded(b, second % 60, 2);
+    buf_put_str(b, "+08:00");
+}
+
+bool civil_read_date(struct bytes text, int32_t *days)
+{
+    static const char shape[] = "dddd-dd-dd";
+    int part[3] = {0, 0, 0};
+    size_t at = 0;
+    if (text.len != sizeof shape - 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i];
+        if (shape[i] == '-' ? c != '-' : c < '0' || c > '9')
+            return false;
+        if (shape[i] == '-')
+            at++;
+        else
+            part[at] = part[at] * 10 + (c - '0');
+    }
+    return civil_to_days(part[0], part[1], part[2], days);
+}
