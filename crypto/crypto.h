@@ -1,0 +1,89 @@
+/* The algorithms, behind one table of functions with two providers.
+ *
+ * crypto_openssl  the gateway's loops and the registry: a context per key, kept; every object
+ * belongs to one thread, different objects may be used by different threads at once. crypto_mbedtls
+ * whatever verifies as a device would, through PSA. PSA in mbedTLS 2.28 is not thread-safe: the
+ * whole process may use it from one thread only; the provider remembers the first thread that
+ * called it and CHECKs the others.
+ *
+ * Keys are raw: P-256 private scalars of 32 octets (big-endian), public points of 65 octets
+ * (SEC 1 uncompressed, 0x04 first), ECDSA signatures of 64 octets r||s (RFC 9053), secrets of 32.
+ */
+#ifndef CRYPTO_CRYPTO_H
+#define CRYPTO_CRYPTO_H
+
+#include "base/buf.h"
+
+#define CRYPTO_SECRET_BYTES     32
+#define CRYPTO_HASH_BYTES       32 /* SHA-256, FIPS 180-4 */
+#define CRYPTO_PRIVATE_BYTES    32 /* P-256, SEC 2 */
+#define CRYPTO_PUBLIC_BYTES     65
+#define CRYPTO_SIGNATURE_BYTES  64
+#define CRYPTO_AEAD_NONCE_BYTES 12 /* AES-256-GCM, NIST SP 800-38D */
+#define CRYPTO_AEAD_TAG_BYTES   16
+
+/* Three-valued, because "does not match" is the peer's and "could not compute" is ours. */
+enum crypto_result {
+    CRYPTO_OK = 0,
+    CRYPTO_MISMATCH, /* the peer's: the signature or tag does not belong to this message and key */
+    CRYPTO_BAD_KEY,  /* the key's: no point of the curve, a scalar out of range */
+    CRYPTO_FAILED,   /* ours: no memory, no entropy, the library refused */
+};
+
+struct crypto_key_pair {
+    uint8_t private_key[CRYPTO_PRIVATE_BYTES];
+    uint8_t public_key[CRYPTO_PUBLIC_BYTES];
+};
+
+struct crypto_mac;      /* HMAC-SHA-256 under one secret (RFC 2104) */
+struct crypto_aead;     /* AES-256-GCM under one secret */
+struct crypto_signer;   /* ECDSA P-256 with SHA-256 under one private key */
+struct crypto_verifier; /* the same under one public key */
+
+/* A message may come in parts, which are taken one after the other as if joined. */
+struct crypto_provider {
+    const char *name;
+
+    enum crypto_result (*random)(uint8_t *out, size_t len);
+    enum crypto_result (*sha256)(const struct bytes *parts, size_t count,
+                                 uint8_t out[CRYPTO_HASH_BYTES]);
+    /* HKDF-SHA-256 (RFC 5869) with an empty salt; out_len <= 64. */
+    enum crypto_result (*hkdf)(const uint8_t secret[CRYPTO_SECRET_BYTES], struct bytes info,
+                               uint8_t *out, size_t out_len);
+
+    /* The creators copy the key. They return NULL when memory is gone or the key is none; the
+     * destroyers take the address, wipe, free and set it to NULL, and accept NULL in it. */
+    struct crypto_mac *(*mac_create)(const uint8_t secret[CRYPTO_SECRET_BYTES]);
+    enum crypto_result (*mac_compute)(struct crypto_mac *mac, const struct bytes *parts,
+                                      size_t count, uint8_t out[CRYPTO_HASH_BYTES]);
+    void (*mac_destroy)(struct crypto_mac **mac);
+
+    struct crypto_aead *(*aead_create)(const uint8_t secret[CRYPTO_SECRET_BYTES]);
+    /* Appends nonce || ciphertext || tag (len + 28 octets) with a fresh random nonce. An overflow
+     * of `out` is left for the caller to see in it. */
+    enum crypto_result (*aead_seal)(struct crypto_aead *aead, struct bytes aad, struct bytes plain,
+                                    struct buf *out);
+    /* Appends the plaintext of what aead_seal wrote; nothing on CRYPTO_MISMATCH. */
+    enum crypto_result (*aead_open)(struct crypto_aead *aead, struct bytes aad, struct bytes sealed,
+                                    struct buf *out);
+    void (*aead_destroy)(struct crypto_aead **aead);
+
+    enum crypto_result (*key_generate)(struct crypto_key_pair *pair);
+    struct crypto_signer *(*signer_create)(const struct crypto_key_pair *pair);
+    enum crypto_result (*sign)(struct crypto_signer *signer, const struct bytes *parts,
+                               size_t count, uint8_t signature[CRYPTO_SIGNATURE_BYTES]);
+    void (*signer_destroy)(struct crypto_signer **signer);
+
+    struct crypto_verifier *(*verifier_create)(const uint8_t public_key[CRYPTO_PUBLIC_BYTES]);
+    enum crypto_result (*verify)(struct crypto_verifier *verifier, const struct bytes *parts,
+                                 size_t count, const uint8_t signature[CRYPTO_SIGNATURE_BYTES]);
+    void (*verifier_destroy)(struct crypto_verifier **verifier);
+};
+
+extern const struct crypto_provider crypto_openssl;
+extern const struct crypto_provider crypto_mbedtls;
+
+/* Overwrites secrets in a way the compiler keeps. */
+void crypto_wipe(void *memory, size_t len);
+
+#endif

@@ -1,0 +1,51 @@
+/* Deterministic CBOR (RFC 8949 section 4.2.1), as much of it as fixed schemas need: integers, byte
+ * and text strings, arrays, maps, null. No floats, no tags, no indefinite lengths, no recursion:
+ * the schema is the sequence of calls, so nesting is as deep as the code that reads it.
+ *
+ * The reader borrows its input and returns views into it. Its error is sticky: after anything
+ * unexpected every call returns zero or an empty view, and cbor_read_end says so once at the end.
+ * Integers and lengths in another than their shortest form are refused everywhere; that map keys
+ * are unique and in order follows from reading each key by name (cbor_read_key) in their order. */
+#ifndef PROTOCOL_CBOR_H
+#define PROTOCOL_CBOR_H
+
+#include "base/buf.h"
+
+struct cbor_reader {
+    struct bytes rest;
+    bool failed;
+};
+
+static inline struct cbor_reader cbor_reader_over(struct bytes bytes)
+{
+    return (struct cbor_reader){bytes, false};
+}
+
+/* Each takes the next item, which must be of this kind and within the bounds given. */
+uint64_t cbor_read_uint(struct cbor_reader *r, uint64_t max);
+int64_t cbor_read_int(struct cbor_reader *r);
+struct bytes cbor_read_bytes(struct cbor_reader *r, size_t len_min, size_t len_max);
+/* UTF-8 is not checked here. */
+struct bytes cbor_read_text(struct cbor_reader *r, size_t len_min, size_t len_max);
+/* The head of an array of exactly `count` items, of a map of exactly `count` pairs; its items are
+ * read by further calls. */
+void cbor_read_array(struct cbor_reader *r, size_t count);
+void cbor_read_map(struct cbor_reader *r, size_t count);
+/* Exactly this integer, as a map's key. */
+void cbor_read_key(struct cbor_reader *r, int64_t key);
+/* Takes a null if the next item is one, else nothing. */
+bool cbor_read_null(struct cbor_reader *r);
+/* True when all was as expected and nothing is left. */
+bool cbor_read_end(const struct cbor_reader *r);
+
+/* Each appends one item, or the head of one, in its shortest form. */
+void cbor_put_uint(struct buf *out, uint64_t value);
+void cbor_put_int(struct buf *out, int64_t value);
+void cbor_put_bytes(struct buf *out, struct bytes bytes);
+void cbor_put_bytes_head(struct buf *out, size_t len);
+void cbor_put_text(struct buf *out, struct bytes text);
+void cbor_put_array(struct buf *out, size_t count);
+void cbor_put_map(struct buf *out, size_t count);
+void cbor_put_null(struct buf *out);
+
+#endif

@@ -1,0 +1,118 @@
+#include "protocol/cose.h"
+
+#include "protocol/cbor.h"
+
+/* RFC 9052 section 3.1 */
+#define HEADER_ALG 1
+#define HEADER_KID 4
+
+#define PROTECTED_BYTES_MAX 16
+
+/* The order of P-256's base point and the half of it (SEC 2, secp256r1). */
+static const uint8_t ORDER[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF,
+                                  0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC, 0xE6, 0xFA, 0xAD, 0xA7, 0x17,
+                                  0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51};
+static const uint8_t HALF_ORDER[32] = {
+    0x7F, 0xFF, 0xFF, 0xFF, 0x80, 0x00, 0x00, 0x00, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+    0xDE, 0x73, 0x7D, 0x56, 0xD3, 0x8B, 0xCF, 0x42, 0x79, 0xDC, 0xE5, 0x61, 0x7E, 0x31, 0x92, 0xA8};
+
+static bool is_high(const uint8_t s[32])
+{
+    return memcmp(s, HALF_ORDER, 32) > 0;
+}
+
+/* s = n - s, for 0 < s < n. */
+static void negate(uint8_t s[32])
+{
+    int borrow = 0;
+    for (size_t i = 32; i-- > 0;) {
+        int difference = ORDER[i] - s[i] - borrow;
+        borrow = difference < 0;
+        s[i] = (uint8_t)difference;
+    }
+}
+
+/* What is signed: ["Signature1", protected, external_aad = h'', payload] (RFC 9052 section 4.4), in
+ * parts, so that nothing is copied. */
+struct to_be_signed {
+    struct bytes parts[4];
+    uint8_t head[24];
+    uint8_t middle[12];
+};
+
+static void to_be_signed_init(struct to_be_signed *t, struct bytes protected_, struct bytes payload)
+{
+    struct buf head = BUF_OVER(t->head), middle = BUF_OVER(t->middle);
+    cbor_put_array(&head, 4);
+    cbor_put_text(&head, BYTES("Signature1"));
+    cbor_put_bytes_head(&head, protected_.len);
+    cbor_put_bytes(&middle, BYTES(""));
+    cbor_put_bytes_head(&middle, payload.len);
+    t->parts[0] = buf_bytes(&head);
+    t->parts[1] = protected_;
+    t->parts[2] = buf_bytes(&middle);
+    t->parts[3] = payload;
+}
+
+bool cose_sign1_read(struct bytes message, struct cose_sign1 *out)
+{
+    struct cbor_reader r = cbor_reader_over(message);
+    cbor_read_array(&r, 4);
+    out->protected_ = cbor_read_bytes(&r, 0, PROTECTED_BYTES_MAX);
+    cbor_read_map(&r, 0);
+    out->payload = cbor_read_bytes(&r, 0, message.len);
+    out->signature = cbor_read_bytes(&r, CRYPTO_SIGNATURE_BYTES, CRYPTO_SIGNATURE_BYTES);
+    if (!cbor_read_end(&r))
+        return false;
+
+    struct cbor_reader header = cbor_reader_over(out->protected_);
+    cbor_read_map(&header, 2);
+    cbor_read_key(&header, HEADER_ALG);
+    int64_t alg = cbor_read_int(&header);
+    cbor_read_key(&header, HEADER_KID);
+    struct bytes kid = cbor_read_bytes(&header, KID_BYTES, KID_BYTES);
+    if (!cbor_read_end(&header) || (alg != COSE_ALG_ES256 && alg != COSE_ALG_SM2))
+        return false;
+    out->alg = (int32_t)alg;
+    memcpy(out->kid, kid.data, KID_BYTES);
+    return true;
+}
+
+enum crypto_result cose_sign1_verify(const struct cose_sign1 *message,
+                                     const struct crypto_provider *crypto,
+                                     struct crypto_verifier *verifier)
+{
+    struct to_be_signed t;
+    if (is_high(message->signature.data + 32))
+        return CRYPTO_MISMATCH;
+    to_be_signed_init(&t, message->protected_, message->payload);
+    return crypto->verify(verifier, t.parts, 4, message->signature.data);
+}
+
+enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], struct bytes payload,
+                                    const struct crypto_provider *crypto,
+                                    struct crypto_signer *signer, struct buf *out)
+{
+    uint8_t storage[PROTECTED_BYTES_MAX], signature[CRYPTO_SIGNATURE_BYTES];
+    struct buf header = BUF_OVER(storage);
+    struct to_be_signed t;
+    cbor_put_map(&header, 2);
+    cbor_put_uint(&header, HEADER_ALG);
+    cbor_put_int(&header, alg);
+    cbor_put_uint(&header, HEADER_KID);
+    cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
+
+    to_be_signed_init(&t, buf_bytes(&header), payload);
+    enum crypto_result result = crypto->sign(signer, t.parts, 4, signature);
+    if (result != CRYPTO_OK)
+        return result;
+    if (is_high(signature + 32))
+        negate(signature + 32);
+
+    cbor_put_array(out, 4);
+    cbor_put_bytes(out, buf_bytes(&header));
+    cbor_put_map(out, 0);
+    cbor_put_bytes(out, payload);
+    cbor_put_bytes(out, bytes_of(signature, sizeof signature));
+    return CRYPTO_OK;
+}

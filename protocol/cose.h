@@ -1,0 +1,34 @@
+/* COSE_Sign1 (RFC 9052 section 4.2) as licence codes use it: untagged, protected header exactly
+ * {1: alg, 4: kid}, empty unprotected header, payload present, a signature of 64 octets.
+ *
+ * An ECDSA signature (r, s) has a twin (r, n - s) that verifies as well. Only the one with s <= n/2
+ * is written, and the other is refused, so that nobody can make a second valid form of a message.
+ */
+#ifndef PROTOCOL_COSE_H
+#define PROTOCOL_COSE_H
+
+#include "protocol/keyring.h"
+
+struct cose_sign1 {
+    struct bytes protected_; /* content of the byte string */
+    struct bytes payload;    /* content of the byte string */
+    struct bytes signature;  /* CRYPTO_SIGNATURE_BYTES */
+    int32_t alg;             /* COSE_ALG_ES256 or COSE_ALG_SM2 */
+    uint8_t kid[KID_BYTES];
+};
+
+/* Reads shape and headers, no signature. The views point into `message`. False for anything but
+ * the one form above in deterministic CBOR: the peer's. */
+bool cose_sign1_read(struct bytes message, struct cose_sign1 *out);
+
+/* CRYPTO_MISMATCH also for s > n/2. */
+enum crypto_result cose_sign1_verify(const struct cose_sign1 *message,
+                                     const struct crypto_provider *crypto,
+                                     struct crypto_verifier *verifier);
+
+/* Signs and appends the message. An overflow is left in `out`. */
+enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], struct bytes payload,
+                                    const struct crypto_provider *crypto,
+                                    struct crypto_signer *signer, struct buf *out);
+
+#endif

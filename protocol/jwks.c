@@ -1,0 +1,261 @@
+/* The keyring's JSON Web Key Set (RFC 7517, RFC 7518 section 6.2.1): written, and read by a small
+ * scanner of its own, because a device that verifies has no JSON library. The scanner is no
+ * validator: of what it skips it only finds the end. Names and values that it looks for need no
+ * escapes, so they are compared as they stand. */
+#include "protocol/keyring.h"
+
+#define DEPTH_MAX   8  /* of what is skipped */
+#define COORD_BYTES 32 /* of P-256 */
+#define TIME_DIGITS 12 /* Unix seconds for the next 30,000 years */
+
+/* ---- writing -----------------------------------------------------------------------------------
+ */
+
+static void write_key(const struct keyring_key *key, struct buf *out)
+{
+    buf_put_str(out,
+                "{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"sig\",\"alg\":\"ES256\",\"kid\":\"");
+    buf_put_hex(out, bytes_of(key->kid, KID_BYTES));
+    buf_put_str(out, "\",\"x\":\"");
+    buf_put_base64url(out, bytes_of(key->public_key + 1, COORD_BYTES));
+    buf_put_str(out, "\",\"y\":\"");
+    buf_put_base64url(out, bytes_of(key->public_key + 1 + COORD_BYTES, COORD_BYTES));
+    buf_put_str(out, "\"");
+    if (key->use_from > 0) {
+        buf_put_str(out, ",\"nbf\":");
+        buf_put_decimal(out, key->use_from);
+    }
+    if (key->retire_at < INT64_MAX) {
+        buf_put_str(out, ",\"exp\":");
+        buf_put_decimal(out, key->retire_at);
+    }
+    buf_put_str(out, "}");
+}
+
+void keyring_write_jwks(const struct keyring *ring, int64_t now, struct buf *out)
+{
+    const char *between = "";
+    buf_put_str(out, "{\"keys\":[");
+    for (size_t i = 0; i < ring->count; i++) {
+        const struct keyring_key *key = &ring->keys[i];
+        if (key->use != KEY_USE_CODE || key->revoked || key->publish_at > now)
+            continue;
+        buf_put_str(out, between);
+        write_key(key, out);
+        between = ",";
+    }
+    buf_put_str(out, "]}");
+}
+
+/* ---- scanning ----------------------------------------------------------------------------------
+ */
+
+/* Like the reader of CBOR: the error is sticky, and after it nothing is left to read. */
+struct scanner {
+    struct bytes rest;
+    bool failed;
+};
+
+static void fail(struct scanner *s)
+{
+    s->failed = true;
+    s->rest.len = 0;
+}
+
+/* The next octet that is no white space, without taking it; 0 at the end. */
+static uint8_t peek(struct scanner *s)
+{
+    while (s->rest.len && memchr(" \t\r\n", s->rest.data[0], 4))
+        s->rest = bytes_from(s->rest, 1);
+    return s->rest.len ? s->rest.data[0] : 0;
+}
+
+static bool take(struct scanner *s, uint8_t wanted)
+{
+    if (peek(s) != wanted)
+        return false;
+    s->rest = bytes_from(s->rest, 1);
+    return true;
+}
+
+static void expect(struct scanner *s, uint8_t wanted)
+{
+    if (!take(s, wanted))
+        fail(s);
+}
+
+/* What stands between the quotes. */
+static struct bytes scan_string(struct scanner *s)
+{
+    expect(s, '"');
+    const struct bytes text = s->rest;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '"') {
+            s->rest = bytes_from(text, i + 1);
+            return bytes_of(text.data, i);
+        }
+        if (text.data[i] == '\\')
+            i++;
+    }
+    fail(s);
+    return bytes_of("", 0);
+}
+
+static bool is_of_word(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '+' || c == '-' || c == '.' ||
+           c == 'E';
+}
+
+/* A number, true, false or null. */
+static struct bytes scan_word(struct scanner *s)
+{
+    size_t n = 0;
+    peek(s);
+    const struct bytes text = s->rest;
+    while (n < text.len && is_of_word(text.data[n]))
+        n++;
+    s->rest = bytes_from(text, n);
+    if (n == 0)
+        fail(s);
+    return bytes_of(text.data, n);
+}
+
+static void skip(struct scanner *s, int depth)
+{
+    uint8_t open = peek(s);
+    if (open == '"') {
+        scan_string(s);
+    } else if (open != '{' && open != '[') {
+        scan_word(s);
+    } else if (depth == 0) {
+        fail(s);
+    } else {
+        const uint8_t close = open == '{' ? '}' : ']';
+        take(s, open);
+        if (take(s, close))
+            return;
+        do {
+            if (open == '{') {
+                scan_string(s);
+                expect(s, ':');
+            }
+            skip(s, depth - 1);
+        } while (take(s, ','));
+        expect(s, close);
+    }
+}
+
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+enum member { KTY, CRV, USE, ALG, KID, X, Y, NBF, EXP, MEMBERS };
+static const char *const MEMBER_NAMES[MEMBERS] = {"kty", "crv", "use", "alg", "kid",
+                                                  "x",   "y",   "nbf", "exp"};
+
+/* The values of one key's members, as they stand; data is NULL for those that are not there. */
+static void scan_key(struct scanner *s, struct bytes value[MEMBERS])
+{
+    memset(value, 0, MEMBERS * sizeof *value);
+    expect(s, '{');
+    if (take(s, '}'))
+        return;
+    do {
+        struct bytes name = scan_string(s);
+        size_t m = 0;
+        while (m < MEMBERS && !bytes_equal(name, bytes_str(MEMBER_NAMES[m])))
+            m++;
+        expect(s, ':');
+        if (m == MEMBERS)
+            skip(s, DEPTH_MAX);
+        else if (value[m].data)
+            fail(s); /* twice */
+        else
+            value[m] = m < NBF ? scan_string(s) : scan_word(s);
+    } while (take(s, ','));
+    expect(s, '}');
+}
+
+static bool read_coordinate(struct bytes text, uint8_t *coordinate)
+{
+    struct buf out;
+    buf_init(&out, coordinate, COORD_BYTES);
+    return buf_put_from_base64url(&out, text) && out.len == COORD_BYTES;
+}
+
+/* A whole number of seconds; leaves *seconds alone when there is no text. */
+static bool read_time(struct bytes text, int64_t *seconds)
+{
+    if (!text.data)
+        return true;
+    if (text.len > TIME_DIGITS)
+        return false;
+    *seconds = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return false;
+        *seconds = *seconds * 10 + (text.data[i] - '0');
+    }
+    return true;
+}
+
+static bool is_ours(const struct bytes value[MEMBERS])
+{
+    return bytes_equal(value[KTY], BYTES("EC")) && bytes_equal(value[CRV], BYTES("P-256")) &&
+           bytes_equal(value[USE], BYTES("sig")) && bytes_equal(value[ALG], BYTES("ES256"));
+}
+
+static bool add_key(struct keyring *ring, const struct crypto_provider *crypto,
+                    const struct bytes value[MEMBERS])
+{
+    uint8_t storage[2 * KID_BYTES];
+    struct buf kid = BUF_OVER(storage);
+    struct keyring_key key = {
+        .alg = COSE_ALG_ES256, .use = KEY_USE_CODE, .public_key = {0x04}, .retire_at = INT64_MAX};
+    if (!read_coordinate(value[X], key.public_key + 1) ||
+        !read_coordinate(value[Y], key.public_key + 1 + COORD_BYTES) ||
+        !read_time(value[NBF], &key.use_from) || !read_time(value[EXP], &key.retire_at) ||
+        keyring_add(ring, crypto, &key) != KEYRING_OK)
+        return false;
+    buf_put_hex(&kid, bytes_of(ring->keys[ring->count - 1].kid, KID_BYTES));
+    return bytes_equal(value[KID], buf_bytes(&kid));
+}
+
+static void read_keys(struct scanner *s, struct keyring *ring, const struct crypto_provider *crypto)
+{
+    struct bytes value[MEMBERS];
+    expect(s, '[');
+    if (take(s, ']'))
+        return;
+    do {
+        scan_key(s, value);
+        if (!s->failed && is_ours(value) && !add_key(ring, crypto, value))
+            fail(s);
+    } while (take(s, ','));
+    expect(s, ']');
+}
+
+bool keyring_read_jwks(struct keyring *ring, const struct crypto_provider *crypto,
+                       struct bytes json)
+{
+    struct scanner s = {json, false};
+    const size_t before = ring->count;
+    bool seen = false;
+    expect(&s, '{');
+    do {
+        struct bytes name = scan_string(&s);
+        expect(&s, ':');
+        if (!bytes_equal(name, BYTES("keys")))
+            skip(&s, DEPTH_MAX);
+        else if (seen)
+            fail(&s);
+        else
+            read_keys(&s, ring, crypto);
+        seen |= bytes_equal(name, BYTES("keys"));
+    } while (take(&s, ','));
+    expect(&s, '}');
+    if (!s.failed && seen && peek(&s) == 0 && s.rest.len == 0)
+        return true;
+    ring->count = before;
+    return false;
+}

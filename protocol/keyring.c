@@ -1,0 +1,80 @@
+#include "protocol/keyring.h"
+
+#include "base/check.h"
+#include "protocol/cbor.h"
+
+/* COSE_Key of kind EC2 on P-256 (RFC 9053 section 7.1.1). */
+#define KEY_KTY     1
+#define KEY_CRV     (-1)
+#define KEY_X       (-2)
+#define KEY_Y       (-3)
+#define KTY_EC2     2
+#define CRV_P256    1
+#define COORD_BYTES 32
+
+const char *keyring_error_text(enum keyring_error error)
+{
+    static const char *const texts[] = {
+        [KEYRING_OK] = "ok",
+        [KEYRING_ERR_FULL] = "the keyring holds as many keys as it can",
+        [KEYRING_ERR_COLLISION] = "another key has the same kid",
+        [KEYRING_ERR_CRYPTO] = "the thumbprint could not be computed",
+    };
+    return texts[error];
+}
+
+enum crypto_result key_id(const struct crypto_provider *crypto,
+                          const uint8_t public_key[CRYPTO_PUBLIC_BYTES], uint8_t kid[KID_BYTES])
+{
+    uint8_t storage[80], thumbprint[CRYPTO_HASH_BYTES];
+    struct buf key = BUF_OVER(storage);
+    cbor_put_map(&key, 4);
+    cbor_put_int(&key, KEY_KTY);
+    cbor_put_int(&key, KTY_EC2);
+    cbor_put_int(&key, KEY_CRV);
+    cbor_put_int(&key, CRV_P256);
+    cbor_put_int(&key, KEY_X);
+    cbor_put_bytes(&key, bytes_of(public_key + 1, COORD_BYTES));
+    cbor_put_int(&key, KEY_Y);
+    cbor_put_bytes(&key, bytes_of(public_key + 1 + COORD_BYTES, COORD_BYTES));
+    const struct bytes message = buf_bytes(&key);
+    enum crypto_result result = crypto->sha256(&message, 1, thumbprint);
+    if (result == CRYPTO_OK)
+        memcpy(kid, thumbprint, KID_BYTES);
+    return result;
+}
+
+enum keyring_error keyring_add(struct keyring *ring, const struct crypto_provider *crypto,
+                               const struct keyring_key *key)
+{
+    struct keyring_key added = *key;
+    CHECK(key->alg == COSE_ALG_ES256); /* the only one a provider here computes */
+    if (ring->count == KEYRING_KEYS_MAX)
+        return KEYRING_ERR_FULL;
+    if (key_id(crypto, key->public_key, added.kid) != CRYPTO_OK)
+        return KEYRING_ERR_CRYPTO;
+    if (keyring_find(ring, added.kid))
+        return KEYRING_ERR_COLLISION;
+    ring->keys[ring->count++] = added;
+    return KEYRING_OK;
+}
+
+const struct keyring_key *keyring_find(const struct keyring *ring, const uint8_t kid[KID_BYTES])
+{
+    for (size_t i = 0; i < ring->count; i++)
+        if (memcmp(ring->keys[i].kid, kid, KID_BYTES) == 0)
+            return &ring->keys[i];
+    return NULL;
+}
+
+const struct keyring_key *keyring_signing(const struct keyring *ring, enum key_use use, int64_t now)
+{
+    const struct keyring_key *best = NULL;
+    for (size_t i = 0; i < ring->count; i++) {
+        const struct keyring_key *key = &ring->keys[i];
+        if (key->use == use && !key->revoked && key->use_from <= now && now < key->retire_at &&
+            (!best || key->use_from > best->use_from))
+            best = key;
+    }
+    return best;
+}

@@ -1,0 +1,70 @@
+/* Public keys that codes are checked with, found by kid. A keyring is built once and then
+ * read-only: it may be read from several threads; verifiers (crypto objects) belong to whoever
+ * verifies. */
+#ifndef PROTOCOL_KEYRING_H
+#define PROTOCOL_KEYRING_H
+
+#include "crypto/crypto.h"
+
+#define KID_BYTES        4 /* the first bytes of the key's RFC 9679 SHA-256 thumbprint */
+#define KEYRING_KEYS_MAX 64
+
+#define COSE_ALG_ES256 (-7)     /* RFC 9053 */
+#define COSE_ALG_SM2   (-65601) /* private use: SM2 with SM3 */
+
+enum key_use {
+    KEY_USE_CODE = 0,
+    KEY_USE_STATUS,
+    KEY_USE_ROOT,
+    KEY_USE_EVIDENCE,
+};
+
+struct keyring_key {
+    uint8_t kid[KID_BYTES];
+    int32_t alg; /* pinned: what a message claims must equal it */
+    enum key_use use;
+    uint8_t public_key[CRYPTO_PUBLIC_BYTES];
+    int64_t publish_at; /* Unix seconds: shown in the JWKS from here */
+    int64_t use_from;   /* signs iff use_from <= iat < retire_at */
+    int64_t retire_at;
+    bool revoked;
+};
+
+struct keyring {
+    struct keyring_key keys[KEYRING_KEYS_MAX];
+    size_t count;
+};
+
+enum keyring_error {
+    KEYRING_OK = 0,
+    KEYRING_ERR_FULL,
+    KEYRING_ERR_COLLISION, /* another key has this kid, revoked ones included */
+    KEYRING_ERR_CRYPTO,    /* the thumbprint could not be computed: ours */
+};
+const char *keyring_error_text(enum keyring_error error);
+
+/* RFC 9679 SHA-256 thumbprint of an EC2 P-256 COSE_Key, cut to KID_BYTES. */
+enum crypto_result key_id(const struct crypto_provider *crypto,
+                          const uint8_t public_key[CRYPTO_PUBLIC_BYTES], uint8_t kid[KID_BYTES]);
+/* Copies the key, computes its kid. alg must be COSE_ALG_ES256 (CHECKed): no provider has SM2 yet.
+ */
+enum keyring_error keyring_add(struct keyring *ring, const struct crypto_provider *crypto,
+                               const struct keyring_key *key);
+/* NULL when there is none. */
+const struct keyring_key *keyring_find(const struct keyring *ring, const uint8_t kid[KID_BYTES]);
+/* The key that signs at `now`: of those with use_from <= now < retire_at, not revoked, the one with
+ * the latest use_from. NULL when there is none. */
+const struct keyring_key *keyring_signing(const struct keyring *ring, enum key_use use,
+                                          int64_t now);
+
+/* JSON Web Key Set (RFC 7517) of the code-signing keys published by `now`, revoked ones excluded;
+ * kid in lowercase hexadecimal. */
+void keyring_write_jwks(const struct keyring *ring, int64_t now, struct buf *out);
+/* Reads such a set: EC P-256 keys with use "sig" and alg "ES256". Members it does not know are
+ * ignored; keys of other kinds are skipped; a kid that is not the key's thumbprint, a duplicate or
+ * a malformed set give false. publish_at and use_from become 0, retire_at INT64_MAX unless the
+ * extension members "nbf" and "exp" (Unix seconds, as keyring_write_jwks writes them) say else. */
+bool keyring_read_jwks(struct keyring *ring, const struct crypto_provider *crypto,
+                       struct bytes json);
+
+#endif

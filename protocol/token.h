@@ -1,0 +1,67 @@
+/* Access tokens: short strings that a gateway checks with one MAC.
+ *
+ * token = "jwb1." base64url(CBOR) "." base64url(MAC), where MAC is the first 16 bytes of
+ * HMAC-SHA-256(K_token, "jwb-token-1" || CBOR) and CBOR is the deterministic array
+ * [role, subject, client, scopes, iat, exp]. Nothing in a token is a person's number: the subject
+ * is a random identifier of the registry, a terminal's or partner's client identifier is a name. */
+#ifndef PROTOCOL_TOKEN_H
+#define PROTOCOL_TOKEN_H
+
+#include "crypto/crypto.h"
+
+#define TOKEN_SUBJECT_BYTES_MAX 64
+#define TOKEN_CLIENT_BYTES_MAX  64
+#define TOKEN_TEXT_BYTES_MAX    320
+#define TOKEN_MAC_BYTES         16
+
+/* Values are on the wire: never renumber. */
+enum token_role {
+    TOKEN_ROLE_ANYBODY = 0, /* no token */
+    TOKEN_ROLE_HOLDER = 1,
+    TOKEN_ROLE_INSPECTOR = 2,
+    TOKEN_ROLE_PARTNER = 3,
+    TOKEN_ROLE_ISSUER = 4,
+    TOKEN_ROLE_COUNT,
+};
+const char *token_role_text(enum token_role role); /* "anybody", "holder", ... */
+bool token_role_read(struct bytes text, enum token_role *role);
+
+enum token_scope {
+    TOKEN_SCOPE_DISPLAY = 1u << 0, /* list and display one's own licences */
+    TOKEN_SCOPE_VERIFY = 1u << 1,
+    TOKEN_SCOPE_STATUS = 1u << 2,
+};
+#define TOKEN_SCOPES_ALL 7u
+/* The scopes a role has unless fewer are asked for. */
+unsigned token_role_scopes(enum token_role role);
+
+struct token_claims {
+    enum token_role role;
+    struct bytes
+        subject; /* holder: the registry's random id; inspector: badge or agency's name of them */
+    struct bytes client; /* terminal, partner or issuer code; may be empty */
+    unsigned scopes;     /* set of enum token_scope */
+    int64_t issued_at;   /* Unix seconds */
+    int64_t expires_at;
+};
+
+enum token_error {
+    TOKEN_OK = 0,
+    TOKEN_ERR_MALFORMED, /* the peer's */
+    TOKEN_ERR_MAC,       /* the peer's: altered, or another gateway's */
+    TOKEN_ERR_EXPIRED,   /* the peer's */
+    TOKEN_ERR_CRYPTO,    /* ours */
+};
+const char *token_error_text(enum token_error error);
+
+/* `mac` is keyed with K_token. Claims must be in range (CHECKed): texts printable ASCII. */
+enum token_error token_write(const struct token_claims *claims,
+                             const struct crypto_provider *crypto, struct crypto_mac *mac,
+                             struct buf *out);
+/* `storage` (at least TOKEN_TEXT_BYTES_MAX) receives the decoded bytes that the views in `claims`
+ * point into. The MAC is compared in constant time, before anything inside is believed. */
+enum token_error token_read(struct bytes text, int64_t now, const struct crypto_provider *crypto,
+                            struct crypto_mac *mac, struct buf *storage,
+                            struct token_claims *claims);
+
+#endif
