@@ -1,6 +1,7 @@
 /* A bounded writer into storage of the caller's. It never allocates and never writes past its
- * capacity: what does not fit sets `overflow`, which stays set, so that a sequence of puts needs one
- * check at its end (buf_ok). After an overflow nothing more is written. Not shared between threads. */
+ * capacity: what does not fit sets `overflow`, which stays set, so that a sequence of puts needs
+ * one check at its end (buf_ok). After an overflow nothing more is written. Not shared between
+ * threads. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

@@ -1,7 +1,8 @@
 /* Borrowed views of bytes: a pointer and a length, owned by somebody else.
  *
  * A `struct bytes` parameter is borrowed for the call; whoever keeps one longer names the owner in
- * its own comment. Data may hold any octets; there is no terminator. Reentrant, allocates nothing. */
+ * its own comment. Data may hold any octets; there is no terminator. Reentrant, allocates nothing.
+ */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 

@@ -1,5 +1,5 @@
-/* Clocks and civil days. Intervals and deadlines use the monotonic clock; what a code, a token or an
- * answer says uses the wall clock. Civil days are those of China Standard Time, UTC+8 without
+/* Clocks and civil days. Intervals and deadlines use the monotonic clock; what a code, a token or
+ * an answer says uses the wall clock. Civil days are those of China Standard Time, UTC+8 without
  * daylight saving, counted from 1970-01-01 = 0 in the proleptic Gregorian calendar. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -18,8 +18,8 @@ void civil_from_days(int32_t days, int *year, int *month, int *day);
 /* The civil day in UTC+8 at a Unix time. */
 int32_t civil_day_at(int64_t unix_s);
 
-void buf_put_date(struct buf *b, int32_t days);         /* 2023-06-01 */
-void buf_put_timestamp(struct buf *b, int64_t unix_s);  /* RFC 3339: 2023-06-01T08:00:00+08:00 */
+void buf_put_date(struct buf *b, int32_t days);        /* 2023-06-01 */
+void buf_put_timestamp(struct buf *b, int64_t unix_s); /* RFC 3339: 2023-06-01T08:00:00+08:00 */
 /* RFC 3339 full-date; false for anything else. */
 bool civil_read_date(struct bytes text, int32_t *days);
 

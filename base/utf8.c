@@ -6,9 +6,12 @@ size_t utf8_next(struct bytes text, uint32_t *code_point)
     if (text.len == 0)
         return 0;
     uint8_t first = text.data[0];
-    size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3
-                    : first < 0xF5                                              ? 4
-                                                                                : 0;
+    size_t length = first < 0x80   ? 1
+                    : first < 0xC2 ? 0
+                    : first < 0xE0 ? 2
+                    : first < 0xF0 ? 3
+                    : first < 0xF5 ? 4
+                                   : 0;
     if (length == 0 || length > text.len)
         return 0;
     uint32_t c = length == 1 ? first : first & (0xFFu >> (length + 1));

@@ -72,6 +72,14 @@ void write_file(const char *path, struct bytes content)
     CHECK(fclose(file) == 0);
 }
 
+/* TEST=PATTERN in the environment (* and ?) chooses tests by name. */
+__attribute__((constructor)) static void choose_tests(void)
+{
+    const char *pattern = getenv("TEST");
+    if (pattern && *pattern)
+        cmocka_set_test_filter(pattern);
+}
+
 uint64_t seeded_next(struct seeded *s)
 {
     uint64_t z = s->state += 0x9E3779B97F4A7C15u;
