@@ -1,0 +1,75 @@
+/* Private to sqlite_change.c and sqlite_record.c: the writer's statements, and what a change of any
+ * kind does to the status of a licence. */
+#ifndef REGISTRY_SQLITE_CHANGE_H
+#define REGISTRY_SQLITE_CHANGE_H
+
+#include "registry/sqlite.h"
+
+enum change_statement {
+    W_SAVEPOINT,
+    W_RELEASE,
+    W_ROLLBACK_TO,
+    W_LICENCE_BY_ID,
+    W_LICENCE_BY_IDENTITY,
+    W_LICENCE_ADD,
+    W_LICENCE_VERSION,
+    W_LICENCE_SOURCE,
+    W_LICENCE_STATUS,
+    W_PLACE_TAKEN,
+    W_PLACE_ADD,
+    W_PLACE_BITS,
+    W_PLACE_SUPERSEDE,
+    W_LIST_NEWEST,
+    W_LIST_ADD,
+    W_LIST_USE,
+    W_LIST_NEXT,
+    W_LIST_RELAYED,
+    W_LIST_GENERATION,
+    W_CHANGE_ADD,
+    W_HOLDS,
+    W_HOLD_PLACE,
+    W_HOLD_LIFT,
+    W_HOLDER_BY_ID,
+    W_HOLDER_BY_NUMBER,
+    W_HOLDER_ADD,
+    W_AGENT_ADD,
+    W_AGENT_END,
+    W_REPRESENTATIVE_END,
+    W_TYPE,
+    W_TYPE_ADD,
+    W_ISSUER,
+    W_ISSUER_ADD,
+    W_REDIS_RUN,
+    W_IMPORT_LINE,
+    W_COUNT,
+};
+
+/* A licence inside the transaction. */
+struct licence_state {
+    int64_t row;
+    uint16_t version, list;
+    uint32_t place;
+    enum licence_status issuer_status, status;
+    uint8_t bits; /* of its place, as they stand there */
+};
+/* From the first columns of a row of W_LICENCE_BY_ID or W_LICENCE_BY_IDENTITY. */
+enum registry_error licence_state_read(struct sqlite3_stmt *statement, struct licence_state *l);
+
+/* Stores the issuer's status, the effective status that follows from it and the open holds, and the
+ * bits that follow from that. *seq: the change's number in the licence's list; 0: the bits were so
+ * before. */
+enum registry_error licence_settle(struct sqlite_connection *c, struct licence_state *l,
+                                   int64_t now, uint64_t *seq);
+/* Writes the bits of a place with their change number. */
+enum registry_error place_set_bits(struct sqlite_connection *c, uint16_t list, uint32_t place,
+                                   uint8_t bits, int64_t now, uint64_t *seq);
+/* Not zero, 63 bits. */
+enum registry_error generation_create(struct sqlite_connection *c, int64_t *generation);
+
+enum registry_error change_refuse(struct registry_change *change, const char *sentence);
+
+/* sqlite_record.c: all records of an import. */
+enum registry_error change_import(struct sqlite_connection *c, struct registry_change *change,
+                                  int64_t now);
+
+#endif

@@ -1,0 +1,484 @@
+/* Records of an import, each compared with what the registry has: a new licence, a new version of
+ * one with a fresh place, another status, nothing, or older than what is there. */
+#include "registry/sqlite_change.h"
+
+#include <sqlite3.h>
+
+#include "base/clock.h"
+
+#define LIST_USED_MAX (STATUS_LIST_PLACES / 4 * 3) /* fuller, and finding a free place takes long  \
+                                                    */
+#define CATALOGUE_MAX 65535                        /* greatest index that fits a code's claim */
+#define VERSION_MAX   65535
+
+/* A record as it will be stored. */
+struct prepared {
+    uint8_t number_key[SEAL_KEY_BYTES], identifier_key[SEAL_KEY_BYTES], holder_key[SEAL_KEY_BYTES];
+    uint16_t type, issuer;
+    struct buf texts; /* what will be sealed */
+    uint8_t storage[LICENCE_TEXTS_BYTES_MAX];
+};
+
+/* What the registry has of the same identity. */
+struct present {
+    struct licence_state state;
+    uint8_t id[REGISTRY_ID_BYTES];
+    uint64_t source_version;
+    enum licence_status delivered_status; /* what its last record said */
+    bool same_face;                       /* texts, dates and holder */
+    bool same_representative;             /* or none named in the record */
+};
+
+/* ---- the record ---- */
+
+static bool one_to(struct bytes text, size_t max)
+{
+    return text.len >= 1 && text.len <= max;
+}
+
+static const char *refusal_of(const struct registry_record *r)
+{
+    if (!one_to(r->type_code, REGISTRY_CODE_BYTES_MAX) ||
+        !one_to(r->issuer_code, REGISTRY_CODE_BYTES_MAX))
+        return "a type's or issuer's code has 1 to 63 bytes";
+    if (!one_to(r->holder_number, REGISTRY_NUMBER_BYTES_MAX) ||
+        r->representative_number.len > REGISTRY_NUMBER_BYTES_MAX)
+        return "a holder's number has 1 to 32 bytes";
+    if (!one_to(r->number, REGISTRY_TEXT_BYTES_MAX) ||
+        !one_to(r->holder_name, REGISTRY_TEXT_BYTES_MAX) ||
+        r->type_name.len > REGISTRY_TEXT_BYTES_MAX || r->name.len > REGISTRY_TEXT_BYTES_MAX ||
+        r->identifier.len > REGISTRY_TEXT_BYTES_MAX ||
+        r->issuer_name.len > REGISTRY_TEXT_BYTES_MAX ||
+        r->representative_name.len > REGISTRY_TEXT_BYTES_MAX)
+        return "a text is missing or longer than 512 bytes";
+    if (r->issuer_status == LICENCE_STATUS_SUPERSEDED)
+        return "superseded is no issuer's status";
+    if (r->holder_kind == HOLDER_PERSON && r->representative_number.len)
+        return "only an enterprise has a representative";
+    return NULL;
+}
+
+static void put_text(struct buf *b, struct bytes text)
+{
+    buf_put_u8(b, (uint8_t)(text.len >> 8));
+    buf_put_u8(b, (uint8_t)text.len);
+    buf_put(b, text);
+}
+
+bool licence_texts_read(struct bytes plain, struct bytes texts[TEXT_COUNT])
+{
+    for (int i = 0; i < TEXT_COUNT; i++) {
+        if (plain.len < 2)
+            return false;
+        size_t len = (size_t)plain.data[0] << 8 | plain.data[1];
+        plain = bytes_from(plain, 2);
+        if (len > plain.len)
+            return false;
+        texts[i] = bytes_of(plain.data, len);
+        plain = bytes_from(plain, len);
+    }
+    return plain.len == 0;
+}
+
+/* The index of a type or issuer; a code that is not there yet gets the next one. */
+static enum registry_error catalogue_index(struct sqlite_connection *c,
+                                           struct registry_change *change,
+                                           enum change_statement look, enum change_statement add,
+                                           struct bytes code, struct bytes name, uint16_t *index)
+{
+    struct sqlite3_stmt *statement = c->statements[look];
+    sqlite_bind_text(statement, 1, code);
+    enum registry_error error = sqlite_step(statement);
+    if (error == REGISTRY_ERR_NOT_FOUND) {
+        statement = c->statements[add];
+        sqlite_bind_text(statement, 1, code);
+        sqlite_bind_text(statement, 2, name);
+        error = sqlite_step(statement);
+    }
+    if (error)
+        return error;
+    int64_t found = sqlite_column_int(statement, 0);
+    sqlite_reset(statement);
+    *index = (uint16_t)found;
+    return found > CATALOGUE_MAX ? change_refuse(change, "the catalogue is full") : REGISTRY_OK;
+}
+
+static enum registry_error prepare(struct sqlite_connection *c, struct registry_change *change,
+                                   const struct registry_record *r, struct prepared *p)
+{
+    const char *refusal = refusal_of(r);
+    if (refusal)
+        return change_refuse(change, refusal);
+    const struct bytes texts[TEXT_COUNT] = {
+        [TEXT_NAME] = r->name,
+        [TEXT_NUMBER] = r->number,
+        [TEXT_IDENTIFIER] = r->identifier,
+        [TEXT_HOLDER_NAME] = r->holder_name,
+        [TEXT_REPRESENTATIVE_NAME] = r->representative_name,
+        [TEXT_REPRESENTATIVE_NUMBER] = r->representative_number,
+    };
+    buf_init(&p->texts, p->storage, sizeof p->storage);
+    for (int i = 0; i < TEXT_COUNT; i++)
+        put_text(&p->texts, texts[i]);
+
+    enum registry_error error = seal_key(&c->seal, KEY_LICENCE, r->number, p->number_key);
+    if (!error)
+        error = seal_key(&c->seal, KEY_LICENCE, r->identifier, p->identifier_key);
+    if (!error)
+        error = seal_key(&c->seal, KEY_HOLDER, r->holder_number, p->holder_key);
+    if (!error)
+        error =
+            catalogue_index(c, change, W_TYPE, W_TYPE_ADD, r->type_code, r->type_name, &p->type);
+    if (!error)
+        error = catalogue_index(c, change, W_ISSUER, W_ISSUER_ADD, r->issuer_code, r->issuer_name,
+                                &p->issuer);
+    return error;
+}
+
+/* ---- what is there ---- */
+
+static enum registry_error compare(struct sqlite_connection *c, struct sqlite3_stmt *row,
+                                   const struct registry_record *r, const struct prepared *p,
+                                   struct present *present)
+{
+    uint8_t storage[LICENCE_TEXTS_BYTES_MAX];
+    struct buf plain = BUF_OVER(storage);
+    struct bytes texts[TEXT_COUNT];
+    enum registry_error error = licence_state_read(row, &present->state);
+    if (!error && !sqlite_column_id(row, 6, present->id))
+        error = REGISTRY_ERR_STORAGE;
+    if (!error)
+        error = seal_open(&c->seal, SEAL_LICENCE, present->id, sqlite_column_bytes(row, 7), &plain);
+    if (!error && !licence_texts_read(buf_bytes(&plain), texts))
+        error = REGISTRY_ERR_SEALED;
+    if (!error && !licence_status_of_code(sqlite_column_int(row, 12), &present->delivered_status))
+        error = REGISTRY_ERR_STORAGE;
+    if (error)
+        return error;
+    present->source_version = (uint64_t)sqlite_column_int(row, 11);
+    present->same_face =
+        bytes_equal(buf_bytes(&plain), buf_bytes(&p->texts)) &&
+        sqlite_column_int(row, 8) == r->issued_on && sqlite_column_int(row, 9) == r->valid_from &&
+        sqlite_column_int(row, 10) == r->valid_until &&
+        bytes_equal(sqlite_column_bytes(row, 13), bytes_of(p->holder_key, SEAL_KEY_BYTES));
+    present->same_representative =
+        bytes_equal(texts[TEXT_REPRESENTATIVE_NUMBER], r->representative_number);
+    return REGISTRY_OK;
+}
+
+static enum registry_error find_present(struct sqlite_connection *c,
+                                        const struct registry_record *r, const struct prepared *p,
+                                        struct present *present)
+{
+    struct sqlite3_stmt *find = c->statements[W_LICENCE_BY_IDENTITY];
+    sqlite_bind_blob(find, 1, bytes_of(p->number_key, SEAL_KEY_BYTES));
+    sqlite_bind_int(find, 2, p->type);
+    sqlite_bind_int(find, 3, p->issuer);
+    enum registry_error error = sqlite_step(find);
+    if (!error)
+        error = compare(c, find, r, p, present);
+    sqlite_reset(find);
+    return error;
+}
+
+/* ---- holders and representatives ---- */
+
+static enum registry_error add_holder(struct sqlite_connection *c, enum registry_holder_kind kind,
+                                      struct bytes number, const uint8_t key[SEAL_KEY_BYTES],
+                                      int64_t *row)
+{
+    uint8_t id[REGISTRY_ID_BYTES], storage[REGISTRY_NUMBER_BYTES_MAX + SEAL_OVERHEAD_BYTES];
+    struct buf sealed = BUF_OVER(storage);
+    struct sqlite3_stmt *add = c->statements[W_HOLDER_ADD];
+    enum registry_error error = seal_random(&c->seal, id, sizeof id);
+    if (!error)
+        error = seal_close(&c->seal, SEAL_HOLDER, id, number, &sealed);
+    if (error)
+        return error;
+    sqlite_bind_blob(add, 1, bytes_of(id, sizeof id));
+    sqlite_bind_int(add, 2, kind);
+    sqlite_bind_blob(add, 3, bytes_of(key, SEAL_KEY_BYTES));
+    sqlite_bind_blob(add, 4, buf_bytes(&sealed));
+    error = sqlite_step(add);
+    if (!error)
+        *row = sqlite_column_int(add, 0);
+    sqlite_reset(add);
+    return error;
+}
+
+static enum registry_error find_or_add_holder(struct sqlite_connection *c,
+                                              enum registry_holder_kind kind, struct bytes number,
+                                              const uint8_t key[SEAL_KEY_BYTES], int64_t *row)
+{
+    struct sqlite3_stmt *find = c->statements[W_HOLDER_BY_NUMBER];
+    sqlite_bind_blob(find, 1, bytes_of(key, SEAL_KEY_BYTES));
+    enum registry_error error = sqlite_step(find);
+    if (error == REGISTRY_ERR_NOT_FOUND)
+        return add_holder(c, kind, number, key, row);
+    if (!error)
+        *row = sqlite_column_int(find, 0);
+    sqlite_reset(find);
+    return error;
+}
+
+/* He acts for the enterprise from now on, and whoever did so before does not. */
+static enum registry_error set_representative(struct sqlite_connection *c, int64_t holder,
+                                              struct bytes number, int64_t now)
+{
+    uint8_t key[SEAL_KEY_BYTES];
+    int64_t person = 0;
+    struct sqlite3_stmt *end = c->statements[W_REPRESENTATIVE_END];
+    struct sqlite3_stmt *add = c->statements[W_AGENT_ADD];
+    enum registry_error error = seal_key(&c->seal, KEY_HOLDER, number, key);
+    if (!error)
+        error = find_or_add_holder(c, HOLDER_PERSON, number, key, &person);
+    if (error)
+        return error;
+    sqlite_bind_int(end, 1, holder);
+    sqlite_bind_int(end, 2, person);
+    sqlite_bind_int(end, 3, AGENT_REPRESENTATIVE);
+    sqlite_bind_int(end, 4, now);
+    error = sqlite_run(end);
+    if (error)
+        return error;
+    sqlite_bind_int(add, 1, holder);
+    sqlite_bind_int(add, 2, person);
+    sqlite_bind_int(add, 3, AGENT_REPRESENTATIVE);
+    sqlite_bind_int(add, 4, now);
+    sqlite_bind_int(add, 5, 0);
+    return sqlite_run(add);
+}
+
+/* ---- places ---- */
+
+static enum registry_error add_list(struct sqlite_connection *c, struct registry_change *change,
+                                    int64_t list)
+{
+    int64_t generation;
+    struct sqlite3_stmt *add = c->statements[W_LIST_ADD];
+    if (list >= REGISTRY_LISTS_MAX)
+        return change_refuse(change, "all status lists are full");
+    enum registry_error error = generation_create(c, &generation);
+    if (error)
+        return error;
+    sqlite_bind_int(add, 1, list);
+    sqlite_bind_int(add, 2, generation);
+    return sqlite_run(add);
+}
+
+/* A place that was never given out, at random in the newest list: neighbours tell nothing. */
+static enum registry_error choose_place(struct sqlite_connection *c, struct registry_change *change,
+                                        struct licence_state *l)
+{
+    struct sqlite3_stmt *newest = c->statements[W_LIST_NEWEST];
+    struct sqlite3_stmt *taken = c->statements[W_PLACE_TAKEN];
+    struct sqlite3_stmt *use = c->statements[W_LIST_USE];
+    enum registry_error error = sqlite_step(newest);
+    int64_t list = 0;
+    if (!error)
+        list = sqlite_column_int(newest, 0);
+    if (!error && sqlite_column_int(newest, 1) >= LIST_USED_MAX) {
+        list++;
+        error = REGISTRY_ERR_NOT_FOUND;
+    }
+    sqlite_reset(newest);
+    if (error == REGISTRY_ERR_NOT_FOUND)
+        error = add_list(c, change, list);
+
+    uint32_t place = 0;
+    while (!error) {
+        error = seal_random(&c->seal, &place, sizeof place);
+        if (error)
+            break;
+        place %= STATUS_LIST_PLACES; /* a power of two: no place is likelier */
+        sqlite_bind_int(taken, 1, list);
+        sqlite_bind_int(taken, 2, place);
+        error = sqlite_step(taken);
+        sqlite_reset(taken);
+    }
+    if (error != REGISTRY_ERR_NOT_FOUND)
+        return error;
+    l->list = (uint16_t)list;
+    l->place = place;
+    l->bits = 0;
+    sqlite_bind_int(use, 1, list);
+    return sqlite_run(use);
+}
+
+static enum registry_error add_place(struct sqlite_connection *c, const struct licence_state *l)
+{
+    struct sqlite3_stmt *add = c->statements[W_PLACE_ADD];
+    sqlite_bind_int(add, 1, l->list);
+    sqlite_bind_int(add, 2, l->place);
+    sqlite_bind_int(add, 3, l->row);
+    sqlite_bind_int(add, 4, l->version);
+    return sqlite_run(add);
+}
+
+static enum registry_error supersede_place(struct sqlite_connection *c,
+                                           const struct licence_state *l, int64_t now)
+{
+    uint64_t seq;
+    uint8_t bits = licence_status_bits(LICENCE_STATUS_SUPERSEDED);
+    struct sqlite3_stmt *supersede = c->statements[W_PLACE_SUPERSEDE];
+    sqlite_bind_int(supersede, 1, l->list);
+    sqlite_bind_int(supersede, 2, l->place);
+    sqlite_bind_int(supersede, 3, now);
+    enum registry_error error = sqlite_run(supersede);
+    if (error || l->bits == bits)
+        return error;
+    return place_set_bits(c, l->list, l->place, bits, now, &seq);
+}
+
+/* ---- writing a version ---- */
+
+/* Stores the record as version l->version at l's place: the licence's row is new when l->row is 0.
+ */
+static enum registry_error store_version(struct sqlite_connection *c,
+                                         const struct registry_change *change,
+                                         const struct registry_record *r, const struct prepared *p,
+                                         const uint8_t id[REGISTRY_ID_BYTES], int64_t holder,
+                                         int64_t now, struct licence_state *l)
+{
+    uint8_t storage[LICENCE_TEXTS_BYTES_MAX + SEAL_OVERHEAD_BYTES];
+    struct buf sealed = BUF_OVER(storage);
+    enum registry_error error =
+        seal_close(&c->seal, SEAL_LICENCE, id, buf_bytes(&p->texts), &sealed);
+    if (error)
+        return error;
+    bool add = l->row == 0;
+    struct sqlite3_stmt *store = c->statements[add ? W_LICENCE_ADD : W_LICENCE_VERSION];
+    if (add) {
+        sqlite_bind_blob(store, 2, bytes_of(id, REGISTRY_ID_BYTES));
+        sqlite_bind_int(store, 4, p->type);
+        sqlite_bind_int(store, 5, p->issuer);
+        sqlite_bind_blob(store, 6, bytes_of(p->number_key, SEAL_KEY_BYTES));
+        sqlite_bind_int(store, 14, licence_status_code(l->status));
+    } else {
+        sqlite_bind_int(store, 1, l->row);
+        sqlite_bind_int(store, 14, l->version);
+    }
+    sqlite_bind_int(store, 3, holder);
+    sqlite_bind_blob(store, 7,
+                     bytes_of(r->identifier.len ? p->identifier_key : NULL, SEAL_KEY_BYTES));
+    sqlite_bind_blob(store, 8, buf_bytes(&sealed));
+    sqlite_bind_int(store, 9, r->issued_on);
+    sqlite_bind_int(store, 10, r->valid_from);
+    sqlite_bind_int(store, 11, r->valid_until);
+    sqlite_bind_int(store, 12, l->list);
+    sqlite_bind_int(store, 13, l->place);
+    sqlite_bind_int(store, 15, now);
+    sqlite_bind_text(store, 16, change->source);
+    sqlite_bind_int(store, 17, (int64_t)r->source_version);
+    sqlite_bind_int(store, 18, licence_status_code(r->issuer_status));
+    if (!add)
+        return sqlite_run(store);
+    error = sqlite_step(store);
+    if (!error)
+        l->row = sqlite_column_int(store, 0);
+    sqlite_reset(store);
+    return error;
+}
+
+/* A licence's first version, or its next; the issuer's status is set in l before. */
+static enum registry_error put_version(struct sqlite_connection *c, struct registry_change *change,
+                                       const struct registry_record *r, const struct prepared *p,
+                                       struct present *present, int64_t now)
+{
+    struct licence_state *l = &present->state;
+    int64_t holder = 0;
+    uint64_t seq;
+    enum registry_error error =
+        find_or_add_holder(c, r->holder_kind, r->holder_number, p->holder_key, &holder);
+    if (!error && l->row)
+        error = supersede_place(c, l, now);
+    if (!error)
+        error = choose_place(c, change, l);
+    l->version++;
+    if (!error)
+        error = store_version(c, change, r, p, present->id, holder, now, l);
+    if (!error)
+        error = add_place(c, l);
+    if (!error && r->representative_number.len && !present->same_representative)
+        error = set_representative(c, holder, r->representative_number, now);
+    return error ? error : licence_settle(c, l, now, &seq);
+}
+
+static enum registry_error put_source(struct sqlite_connection *c,
+                                      const struct registry_change *change,
+                                      const struct registry_record *r, int64_t row, int64_t now)
+{
+    struct sqlite3_stmt *store = c->statements[W_LICENCE_SOURCE];
+    sqlite_bind_int(store, 1, row);
+    sqlite_bind_text(store, 2, change->source);
+    sqlite_bind_int(store, 3, (int64_t)r->source_version);
+    sqlite_bind_int(store, 4, now);
+    sqlite_bind_int(store, 5, licence_status_code(r->issuer_status));
+    return sqlite_run(store);
+}
+
+static enum registry_error put_record(struct sqlite_connection *c, struct registry_change *change,
+                                      const struct registry_record *r, int64_t now,
+                                      enum registry_outcome *outcome)
+{
+    struct prepared p;
+    struct present present = {
+        .state = {.issuer_status = LICENCE_STATUS_VALID, .status = LICENCE_STATUS_VALID}};
+    struct licence_state *l = &present.state;
+    uint64_t seq;
+    enum registry_error error = prepare(c, change, r, &p);
+    if (!error)
+        error = find_present(c, r, &p, &present);
+    if (error == REGISTRY_ERR_NOT_FOUND) {
+        *outcome = OUTCOME_ADDED;
+        error = seal_random(&c->seal, present.id, sizeof present.id);
+        l->issuer_status = r->issuer_status;
+        return error ? error : put_version(c, change, r, &p, &present, now);
+    }
+    if (error)
+        return error;
+
+    if (r->source_version < present.source_version) {
+        *outcome = OUTCOME_OLDER;
+        return REGISTRY_OK;
+    }
+    /* The same record delivered again does not undo what the issuer said since. */
+    bool newer = r->source_version > present.source_version;
+    bool says_other = r->issuer_status != present.delivered_status;
+    bool other_status = (newer || says_other) && r->issuer_status != l->issuer_status;
+    if (other_status)
+        l->issuer_status = r->issuer_status;
+    if (!present.same_face) {
+        *outcome = OUTCOME_NEW_VERSION;
+        if (l->version == VERSION_MAX)
+            return change_refuse(change, "a licence has no more versions left");
+        return put_version(c, change, r, &p, &present, now);
+    }
+    *outcome = other_status ? OUTCOME_STATUS_CHANGED : OUTCOME_UNCHANGED;
+    if (other_status)
+        error = licence_settle(c, l, now, &seq);
+    if (!error && (newer || says_other))
+        error = put_source(c, change, r, l->row, now);
+    return error;
+}
+
+enum registry_error change_import(struct sqlite_connection *c, struct registry_change *change,
+                                  int64_t now)
+{
+    if (!one_to(change->source, REGISTRY_CASE_BYTES_MAX) ||
+        change->record_count > REGISTRY_BATCH_MAX)
+        return change_refuse(change, "an import names its source and has at most 500 records");
+    for (size_t i = 0; i < change->record_count; i++) {
+        enum registry_error error =
+            put_record(c, change, &change->records[i], now, &change->outcomes[i]);
+        if (error)
+            return error;
+    }
+    if (change->import_line == 0)
+        return REGISTRY_OK;
+    struct sqlite3_stmt *keep = c->statements[W_IMPORT_LINE];
+    sqlite_bind_blob(keep, 1, bytes_of(change->import_file, sizeof change->import_file));
+    sqlite_bind_int(keep, 2, (int64_t)change->import_line);
+    sqlite_bind_int(keep, 3, now);
+    return sqlite_run(keep);
+}
