@@ -1,0 +1,425 @@
+/* Writing a journal. One file of a little over 400 lines, because opening, the loop and the thread
+ * that syncs work on one struct, whose lock is seen whole here. */
+#include "evidence/journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "evidence/journal_layout.h"
+
+#define NAME_BYTES_MAX 48 /* "journal-4294967295-4294967295.jwbj" */
+
+struct journal {
+    struct journal_options options;
+    char *folder;
+    int folder_descriptor, lock_descriptor;
+
+    /* the loop's */
+    unsigned number;     /* of the file */
+    uint64_t file_bytes; /* header and whole records */
+    bool cut_owed;       /* a short write left octets behind file_bytes that could not be cut off */
+    struct buf turn;
+    uint64_t turn_records;
+
+    struct journal_counters counters;
+    _Atomic bool sync_failed; /* for good */
+
+    /* under the lock; the file is written by the loop and synced by the thread, unlocked */
+    pthread_t syncer;
+    bool syncer_runs;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int file;
+    int full_file;       /* the one before, to be synced and closed; -1: none */
+    uint64_t waiting_us; /* monotonic time of the first write since the last sync began; 0: none */
+    uint64_t syncing_us; /* of the oldest write that the running sync is to cover; 0: none */
+    bool closing;
+};
+
+const char *journal_error_text(enum journal_error error)
+{
+    static const char *const texts[] = {
+        [JOURNAL_OK] = "ok",
+        [JOURNAL_ERR_FULL] = "the journal's buffer of this turn is full",
+        [JOURNAL_ERR_OPEN] = "the journal can't be opened or read",
+        [JOURNAL_ERR_WRITE] = "the journal can't be written",
+        [JOURNAL_ERR_DAMAGED] = "the journal is damaged",
+    };
+    return texts[error];
+}
+
+/* ---- the thread that syncs ------------------------------------------------------------------ */
+
+static void lock(struct journal *j)
+{
+    CHECK(pthread_mutex_lock(&j->lock) == 0);
+}
+
+static void unlock(struct journal *j)
+{
+    CHECK(pthread_mutex_unlock(&j->lock) == 0);
+}
+
+/* Waits, locked, until something is to be synced; false when the journal closes and nothing is.
+ * Half of sync_ms goes by before a sync begins, so that it covers many writes; the rest is the
+ * disk's. */
+static bool wait_for_writes(struct journal *j)
+{
+    for (;;) {
+        uint64_t due_us = j->waiting_us + j->options.sync_ms * (uint64_t)500;
+        if (j->full_file >= 0 || (j->waiting_us && (j->closing || clock_mono_us() >= due_us)))
+            return true;
+        if (j->closing)
+            return false;
+        if (j->waiting_us) {
+            struct timespec due = {(time_t)(due_us / 1000000), (long)(due_us % 1000000 * 1000)};
+            pthread_cond_timedwait(&j->changed, &j->lock, &due);
+        } else {
+            pthread_cond_wait(&j->changed, &j->lock);
+        }
+    }
+}
+
+static void *sync_writes(void *argument)
+{
+    struct journal *j = argument;
+    lock(j);
+    while (wait_for_writes(j)) {
+        int file = j->file, full_file = j->full_file;
+        if (!j->syncing_us)
+            j->syncing_us = j->waiting_us;
+        j->waiting_us = 0;
+        unlock(j);
+        bool ok = fdatasync(file) == 0;
+        if (full_file >= 0) {
+            ok &= fdatasync(full_file) == 0;
+            ok &= fsync(j->folder_descriptor) == 0; /* the new file's name */
+            close(full_file);
+        }
+        lock(j);
+        if (full_file >= 0)
+            j->full_file = -1;
+        if (ok) {
+            j->syncing_us = 0;
+            j->counters.syncs++;
+        } else {
+            j->sync_failed = true;
+            j->counters.failures++;
+        }
+    }
+    unlock(j);
+    return NULL;
+}
+
+static bool syncer_start(struct journal *j, struct buf *why)
+{
+    sigset_t all, before;
+    sigfillset(&all); /* signals are for the thread that composes */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int cause = pthread_create(&j->syncer, NULL, sync_writes, j);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    j->syncer_runs = cause == 0;
+    if (cause)
+        buf_printf(why, "%s: no thread to sync the journal: %s", j->folder, strerror(cause));
+    return j->syncer_runs;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void name_of(const struct journal *j, unsigned number, char name[NAME_BYTES_MAX])
+{
+    snprintf(name, NAME_BYTES_MAX, "journal-%u-%08u.jwbj", j->options.loop_index, number);
+}
+
+/* Appends "folder/name: ..., errno's text"; returns false. */
+static bool tell(struct journal *j, const char *name, const char *what, struct buf *why)
+{
+    int cause = errno;
+    buf_printf(why, "%s/%s: %s: %s", j->folder, name, what, strerror(cause));
+    return false;
+}
+
+/* Locks the folder for this loop by a file of its own: the journal's files come and go. */
+static bool folder_open(struct journal *j, struct buf *why)
+{
+    char name[NAME_BYTES_MAX];
+    if (mkdir(j->folder, 0700) != 0 && errno != EEXIST)
+        return tell(j, "", "can't make the folder", why);
+    j->folder_descriptor = open(j->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (j->folder_descriptor < 0)
+        return tell(j, "", "can't open the folder", why);
+    snprintf(name, sizeof name, "journal-%u.lock", j->options.loop_index);
+    j->lock_descriptor =
+        openat(j->folder_descriptor, name, O_RDWR | O_CREAT | O_CLOEXEC, (mode_t)0600);
+    if (j->lock_descriptor < 0)
+        return tell(j, name, "can't open the lock", why);
+    if (flock(j->lock_descriptor, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK)
+        return tell(j, name, "can't lock", why);
+    buf_printf(why, "%s/%s: another gateway is writing this journal", j->folder, name);
+    return false;
+}
+
+/* Sets the number of the newest file, 0 when there is none. */
+static bool find_newest(struct journal *j, struct buf *why)
+{
+    char name[NAME_BYTES_MAX];
+    DIR *folder = opendir(j->folder);
+    if (!folder)
+        return tell(j, "", "can't read the folder", why);
+    struct dirent *entry;
+    while (errno = 0, (entry = readdir(folder)) != NULL) {
+        unsigned loop_index, number;
+        if (sscanf(entry->d_name, "journal-%u-%u.jwbj", &loop_index, &number) != 2)
+            continue;
+        name_of(j, number, name);
+        if (strcmp(name, entry->d_name) == 0 && number > j->number)
+            j->number = number;
+    }
+    bool ok = errno == 0 || tell(j, "", "can't read the folder", why);
+    closedir(folder);
+    return ok;
+}
+
+static bool header_put(struct journal *j, int file)
+{
+    uint8_t storage[JOURNAL_HEADER_BYTES];
+    struct buf header = BUF_OVER(storage);
+    journal_header_write(j->options.loop_index, &header);
+    if (write(file, storage, sizeof storage) != (ssize_t)sizeof storage)
+        return false;
+    j->file_bytes = sizeof storage;
+    return true;
+}
+
+/* A new file with the next number: its descriptor, or -1, errno says why and nothing has changed.
+ */
+static int file_begin(struct journal *j)
+{
+    char name[NAME_BYTES_MAX];
+    name_of(j, j->number + 1, name);
+    int file = openat(j->folder_descriptor, name,
+                      O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)0600);
+    if (file < 0)
+        return -1;
+    errno = ENOSPC; /* of a short write */
+    if (!header_put(j, file)) {
+        int cause = errno;
+        unlinkat(j->folder_descriptor, name, 0);
+        close(file);
+        errno = cause;
+        return -1;
+    }
+    j->number++;
+    return file;
+}
+
+/* Reads the newest file through and cuts off what a crash left. False when it can't be read or cut;
+ * *damaged when it must be left as it is. */
+static bool file_recover(struct journal *j, bool *damaged, struct buf *why)
+{
+    char name[NAME_BYTES_MAX], path[4096];
+    struct journal_reader *reader;
+    struct journal_record record;
+    struct stat status;
+    uint64_t torn_bytes = 0;
+    bool end = false;
+    name_of(j, j->number, name);
+    snprintf(path, sizeof path, "%s/%s", j->folder, name);
+    enum journal_error error = journal_reader_open(path, &reader);
+    while (!error && !end)
+        error = journal_reader_next(reader, &record, &end, &torn_bytes);
+    if (error == JOURNAL_ERR_OPEN)
+        tell(j, name, "can't be read", why);
+    unsigned loop_index = error ? 0 : journal_reader_loop(reader);
+    journal_reader_close(&reader);
+    if (error == JOURNAL_ERR_OPEN)
+        return false;
+    j->file = openat(j->folder_descriptor, name, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (j->file < 0 || fstat(j->file, &status) != 0)
+        return tell(j, name, "can't be opened for writing", why);
+    j->file_bytes = (uint64_t)status.st_size - torn_bytes;
+    bool headless = j->file_bytes < JOURNAL_HEADER_BYTES;
+    *damaged = error != JOURNAL_OK || (!headless && loop_index != j->options.loop_index);
+    if (*damaged)
+        return true;
+    if (torn_bytes && ftruncate(j->file, (off_t)j->file_bytes) != 0)
+        return tell(j, name, "its torn end can't be cut off", why);
+    if (headless && !header_put(j, j->file))
+        return tell(j, name, "can't be written", why);
+    j->counters.torn_bytes = torn_bytes;
+    return true;
+}
+
+static bool file_open(struct journal *j, bool *damaged, struct buf *why)
+{
+    char name[NAME_BYTES_MAX], next[NAME_BYTES_MAX];
+    if (!find_newest(j, why) || (j->number > 0 && !file_recover(j, damaged, why)))
+        return false;
+    name_of(j, j->number, name);
+    name_of(j, j->number + 1, next);
+    if (*damaged)
+        close(j->file);
+    if (j->number == 0 || *damaged) {
+        j->file = file_begin(j);
+        if (j->file < 0)
+            return tell(j, next, "can't be made", why);
+    }
+    if (fdatasync(j->file) != 0 || fsync(j->folder_descriptor) != 0)
+        return tell(j, name, "can't be synced", why);
+    if (*damaged)
+        buf_printf(why, "%s/%s: damaged before its end; it is left as it is and %s is begun",
+                   j->folder, name, next);
+    return true;
+}
+
+enum journal_error journal_open(const struct journal_options *options, struct journal **journal,
+                                struct buf *why)
+{
+    struct journal *j = check_alloc(sizeof *j);
+    pthread_condattr_t monotonic;
+    bool damaged = false;
+    CHECK(options->turn_bytes_max >= JOURNAL_RECORD_BYTES_MAX);
+    j->options = *options;
+    j->options.folder = j->folder = check_strdup(options->folder);
+    j->folder_descriptor = j->lock_descriptor = j->file = j->full_file = -1;
+    buf_init(&j->turn, check_alloc(options->turn_bytes_max), options->turn_bytes_max);
+    CHECK(pthread_mutex_init(&j->lock, NULL) == 0);
+    CHECK(pthread_condattr_init(&monotonic) == 0);
+    CHECK(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&j->changed, &monotonic) == 0);
+    pthread_condattr_destroy(&monotonic);
+    *journal = j;
+    if (folder_open(j, why) && file_open(j, &damaged, why) && syncer_start(j, why))
+        return damaged ? JOURNAL_ERR_DAMAGED : JOURNAL_OK;
+    journal_close(journal);
+    return JOURNAL_ERR_OPEN;
+}
+
+void journal_close(struct journal **journal)
+{
+    struct journal *j = *journal;
+    if (!j)
+        return;
+    if (j->syncer_runs) {
+        lock(j);
+        j->closing = true;
+        pthread_cond_signal(&j->changed);
+        unlock(j);
+        CHECK(pthread_join(j->syncer, NULL) == 0);
+    }
+    const int descriptors[] = {j->file, j->folder_descriptor, j->lock_descriptor};
+    for (size_t i = 0; i < sizeof descriptors / sizeof *descriptors; i++)
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
+    pthread_cond_destroy(&j->changed);
+    pthread_mutex_destroy(&j->lock);
+    free(j->turn.data);
+    free(j->folder);
+    free(j);
+    *journal = NULL;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+enum journal_error journal_append(struct journal *j, const struct journal_record *record)
+{
+    uint8_t storage[JOURNAL_RECORD_BYTES_MAX];
+    struct buf whole = BUF_OVER(storage);
+    journal_record_write(record, &whole);
+    if (whole.len > j->turn.cap - j->turn.len)
+        return JOURNAL_ERR_FULL;
+    buf_put(&j->turn, buf_bytes(&whole));
+    j->turn_records++;
+    return JOURNAL_OK;
+}
+
+/* Goes on to the next file, unless the one before is still being synced: then this one grows over
+ * its size, because the loop does not wait for the disk. */
+static bool file_follow(struct journal *j)
+{
+    lock(j);
+    bool busy = j->full_file >= 0;
+    unlock(j);
+    if (busy)
+        return true;
+    int file = file_begin(j);
+    if (file < 0)
+        return false;
+    lock(j);
+    j->full_file = j->file;
+    j->file = file;
+    pthread_cond_signal(&j->changed);
+    unlock(j);
+    return true;
+}
+
+static bool cut_off(struct journal *j)
+{
+    j->cut_owed = ftruncate(j->file, (off_t)j->file_bytes) != 0;
+    return !j->cut_owed;
+}
+
+static bool write_whole(struct journal *j, struct bytes turn)
+{
+    if (j->sync_failed || (j->cut_owed && !cut_off(j)))
+        return false;
+    if (j->file_bytes > JOURNAL_HEADER_BYTES &&
+        j->file_bytes + turn.len > j->options.file_bytes_max && !file_follow(j))
+        return false;
+    ssize_t n;
+    do
+        n = write(j->file, turn.data, turn.len);
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)turn.len) {
+        cut_off(j);
+        return false;
+    }
+    j->file_bytes += turn.len;
+    return true;
+}
+
+enum journal_error journal_write(struct journal *j)
+{
+    struct bytes turn = buf_bytes(&j->turn);
+    uint64_t records = j->turn_records;
+    if (turn.len == 0)
+        return JOURNAL_OK;
+    buf_init(&j->turn, j->turn.data, j->turn.cap);
+    j->turn_records = 0;
+    if (!write_whole(j, turn)) {
+        j->counters.failures++;
+        return JOURNAL_ERR_WRITE;
+    }
+    j->counters.records += records;
+    j->counters.writes++;
+    lock(j);
+    if (!j->waiting_us) {
+        j->waiting_us = clock_mono_us();
+        pthread_cond_signal(&j->changed);
+    }
+    unlock(j);
+    return JOURNAL_OK;
+}
+
+const struct journal_counters *journal_counters(const struct journal *journal)
+{
+    struct journal *j =
+        (struct journal *)journal; /* always on the heap; a reading needs the lock */
+    lock(j);
+    uint64_t since_us = j->syncing_us ? j->syncing_us : j->waiting_us;
+    j->counters.unsynced_us = since_us ? clock_mono_us() - since_us : 0;
+    unlock(j);
+    return &j->counters;
+}

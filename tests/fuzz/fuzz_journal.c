@@ -1,0 +1,34 @@
+/* Any octets, as a journal: the reader comes to an end, and what it takes for whole, torn or
+ * damaged is no more than there is. */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "evidence/journal.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct journal_reader *reader;
+    struct journal_record record;
+    char path[64];
+    int file = memfd_create("journal", MFD_CLOEXEC);
+    CHECK(file >= 0 && write(file, data, size) == (ssize_t)size);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    enum journal_error error = journal_reader_open(path, &reader);
+    CHECK(error == JOURNAL_OK || error == JOURNAL_ERR_DAMAGED);
+    if (reader) {
+        uint64_t torn_bytes = 0;
+        bool end = false;
+        for (size_t records = 0; !end; records++) {
+            error = journal_reader_next(reader, &record, &end, &torn_bytes);
+            CHECK(error == JOURNAL_OK || error == JOURNAL_ERR_DAMAGED);
+            CHECK(records <= size && torn_bytes <= size);
+        }
+    }
+    journal_reader_close(&reader);
+    close(file);
+    return 0;
+}
