@@ -1,0 +1,270 @@
+/* POST /v1/codes: displays a licence as a short-lived signed code. */
+#include <jansson.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "gateway/face.h"
+#include "gateway/gateway.h"
+#include "qr/qr.h"
+
+#define DISPLAY_STEPS(S)                                                                           \
+    S(read_request)  /* body -> licence id; Accept -> form            */                           \
+    S(find_licence)  /* the registry: is it theirs, is it valid?      */                           \
+    S(sign_code)     /* claims -> COSE_Sign1 -> text                  */                           \
+    S(remember_code) /* its key in Redis, so that a scan is spared the signature check */          \
+    S(draw)          /* a picture, if asked for, by a worker          */                           \
+    S(record)        /* evidence before answer                        */                           \
+    S(answer)
+
+#define PICTURE_BYTES_MAX 65536
+
+struct display {
+    struct operation op;
+    enum { FORM_JSON, FORM_SVG, FORM_PNG } form;
+    uint8_t id[REGISTRY_ID_BYTES];
+    struct registry_query query;
+    struct code_claims claims;
+    uint8_t name_storage[CODE_NAME_BYTES_MAX], cose_storage[CODE_COSE_BYTES_MAX];
+    uint8_t text_storage[CODE_TEXT_BYTES_MAX];
+    struct buf cose, text;
+    struct cache_remember remember;
+    struct worker_job job;
+    struct buf picture;
+    enum qr_error drawn;
+};
+
+/* ---- read_request ---- */
+
+static bool read_form(struct bytes accept, int *form)
+{
+    static const struct {
+        const char *type;
+        int form;
+    } forms[] = {
+        {"application/json", FORM_JSON}, {"image/svg+xml", FORM_SVG}, {"image/png", FORM_PNG},
+        {"application/*", FORM_JSON},    {"image/*", FORM_SVG},       {"*/*", FORM_JSON},
+    };
+    *form = FORM_JSON;
+    if (accept.len == 0)
+        return true;
+    const uint8_t *best = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        const uint8_t *at = memmem(accept.data, accept.len, forms[i].type, strlen(forms[i].type));
+        if (at && (!best || at < best)) {
+            best = at;
+            *form = forms[i].form;
+        }
+    }
+    return best != NULL;
+}
+
+static enum step_result read_request(struct display *d)
+{
+    struct bytes body = http_body(d->op.http), type = http_header(d->op.http, "content-type");
+    int form;
+    if (!read_form(http_header(d->op.http, "accept"), &form))
+        return operation_fail(&d->op, PROBLEM_NOT_ACCEPTABLE, NULL,
+                              "application/json, image/svg+xml, image/png");
+    d->form = form;
+    if (type.len && !bytes_start_with(type, BYTES("application/json")))
+        return operation_fail(&d->op, PROBLEM_MEDIA_TYPE, NULL, "application/json");
+    json_t *document = json_loadb((const char *)body.data, body.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *licence = json_object_get(document, "licence");
+    struct buf id = BUF_OVER(d->id);
+    bool read = json_is_string(licence) && json_object_size(document) == 1 &&
+                buf_put_from_hex(&id, bytes_str(json_string_value(licence))) &&
+                id.len == sizeof d->id;
+    json_decref(document);
+    return read ? STEP_NEXT
+                : operation_fail(&d->op, PROBLEM_MALFORMED_BODY, NULL, "{\"licence\": \"<id>\"}");
+}
+
+/* ---- find_licence ---- */
+
+static enum step_result check_licence(struct display *d)
+{
+    const struct registry_licence *licence = &d->query.licence;
+    uint8_t person[REGISTRY_ID_BYTES];
+    struct buf subject = BUF_OVER(person);
+    int64_t now = clock_wall_s();
+    enum registry_error error = d->query.error;
+    if (error == REGISTRY_OK) {
+        bool known =
+            buf_put_from_hex(&subject, d->op.asker.subject) && subject.len == sizeof person;
+        error = known ? registry_may_act(d->op.home->reader, person, licence->holder_id, now)
+                      : REGISTRY_ERR_NOT_FOUND;
+    }
+    if (error == REGISTRY_ERR_NOT_FOUND) /* not there and not theirs are told alike */
+        return operation_fail(&d->op, PROBLEM_LICENCE_NOT_FOUND, NULL, NULL);
+    if (error != REGISTRY_OK || atomic_load(&d->op.home->gateway->registry_behind))
+        return operation_fail(&d->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
+
+    enum verdict_reason reason = licence_status_reason(licence->status);
+    int32_t today = civil_day_at(now);
+    if (licence->valid_until >= 0 && today > licence->valid_until)
+        reason = REASON_LICENCE_EXPIRED;
+    else if (reason == REASON_NONE && licence->valid_from >= 0 && today < licence->valid_from)
+        reason = REASON_LICENCE_NOT_IN_FORCE;
+    return reason == REASON_NONE ? STEP_NEXT
+                                 : operation_fail(&d->op, PROBLEM_LICENCE_NOT_VALID,
+                                                  verdict_reason_text(reason), NULL);
+}
+
+static void licence_found_later(struct registry_query *query)
+{
+    struct display *d = query->context;
+    if (check_licence(d) == STEP_NEXT)
+        operation_resume(&d->op);
+}
+
+static enum step_result find_licence(struct display *d)
+{
+    d->query.by = REGISTRY_BY_ID;
+    memcpy(d->query.id, d->id, sizeof d->id);
+    d->query.done = licence_found_later;
+    d->query.context = d;
+    return registry_find(d->op.home->reader, &d->query) == REGISTRY_NOW ? check_licence(d)
+                                                                        : STEP_WAIT;
+}
+
+/* ---- sign_code ---- */
+
+static enum step_result sign_code(struct display *d)
+{
+    struct gateway_loop *home = d->op.home;
+    const struct settings *settings = home->settings;
+    const struct registry_licence *licence = &d->query.licence;
+    const struct keyring_key *key =
+        keyring_signing(&settings->keys.ring, KEY_USE_CODE, clock_wall_s());
+    if (!key)
+        return operation_fail(&d->op, PROBLEM_SIGNING_UNAVAILABLE, NULL, NULL);
+
+    uint8_t masked_storage[REGISTRY_TEXT_BYTES_MAX];
+    struct buf masked = BUF_OVER(masked_storage), name = BUF_OVER(d->name_storage);
+    face_write_masked_name(&masked, licence->holder_name, licence->holder_kind);
+    code_write_name(&name, buf_bytes(&masked));
+    d->claims = (struct code_claims){
+        .issued_at = clock_wall_s(),
+        .kind = CODE_KIND_LICENCE,
+        .type = licence->type,
+        .issuer = licence->issuer,
+        .version = licence->version,
+        .holder_name = buf_bytes(&name),
+        .number_tail = face_number_tail(licence->number),
+        .valid_until = licence->valid_until,
+        .list = licence->list,
+        .index = licence->index,
+    };
+    d->claims.expires_at = d->claims.issued_at + (int64_t)settings->config->code_life_s;
+    d->cose = (struct buf)BUF_OVER(d->cose_storage);
+    d->text = (struct buf)BUF_OVER(d->text_storage);
+    if (crypto_openssl.random(d->claims.cti, sizeof d->claims.cti) != CRYPTO_OK ||
+        code_sign(&d->claims, key->kid, &crypto_openssl,
+                  home->keys.signers[key - settings->keys.ring.keys], &d->cose) != CODE_OK)
+        return operation_fail(&d->op, PROBLEM_OURS, NULL, NULL);
+    code_write_text(bytes_str(settings->config->code_prefix), buf_bytes(&d->cose), &d->text);
+    CHECK(buf_ok(&d->cose) && buf_ok(&d->text));
+    return STEP_NEXT;
+}
+
+/* ---- remember_code ---- */
+
+static void code_remembered(struct cache_remember *remember)
+{
+    struct display *d = (struct display *)((char *)remember - offsetof(struct display, remember));
+    operation_resume(&d->op);
+}
+
+/* A code that Redis does not know is still good: its scan checks the signature instead. */
+static enum step_result remember_code(struct display *d)
+{
+    struct gateway_loop *home = d->op.home;
+    if (!gateway_mark_code(home, buf_bytes(&d->cose), d->remember.mac))
+        return STEP_NEXT;
+    memcpy(d->remember.cti, d->claims.cti, sizeof d->remember.cti);
+    d->remember.issued_at = d->claims.issued_at;
+    d->remember.ttl_s = (unsigned)(d->claims.expires_at - d->claims.issued_at) + CODE_KEY_LINGER_S;
+    d->remember.count = CACHE_COUNT_NONE;
+    d->remember.done = code_remembered;
+    return cache_remember(home->cache, &d->remember) ? STEP_WAIT : STEP_NEXT;
+}
+
+/* ---- draw ---- */
+
+static void draw_on_worker(struct worker_job *job)
+{
+    struct display *d = (struct display *)((char *)job - offsetof(struct display, job));
+    d->drawn = qr_write(buf_bytes(&d->text), d->form == FORM_SVG ? QR_FORMAT_SVG : QR_FORMAT_PNG,
+                        &QR_OPTIONS_DEFAULT, &d->picture);
+}
+
+static void drawn_on_worker(struct worker_job *job)
+{
+    struct display *d = (struct display *)((char *)job - offsetof(struct display, job));
+    if (d->drawn != QR_OK)
+        operation_fail(&d->op, PROBLEM_OURS, NULL, NULL);
+    else
+        operation_resume(&d->op);
+}
+
+static enum step_result draw(struct display *d)
+{
+    if (d->form == FORM_JSON)
+        return STEP_NEXT;
+    buf_init(&d->picture, http_alloc(d->op.http, PICTURE_BYTES_MAX), PICTURE_BYTES_MAX);
+    d->job.work = draw_on_worker;
+    d->job.done = drawn_on_worker;
+    return worker_submit(d->op.home->gateway->workers, d->op.home->loop, &d->job)
+               ? STEP_WAIT
+               : operation_fail(&d->op, PROBLEM_OVERLOADED, NULL, NULL);
+}
+
+/* ---- record, answer ---- */
+
+static enum step_result record(struct display *d)
+{
+    struct journal_record record = {
+        .kind = JOURNAL_DISPLAY,
+        .result = RESULT_VALID,
+        .reason = REASON_NONE,
+        .place_known = true,
+        .list = d->claims.list,
+        .index = d->claims.index,
+    };
+    memcpy(record.cti, d->claims.cti, sizeof record.cti);
+    return operation_record(&d->op, &record);
+}
+
+static enum step_result answer(struct display *d)
+{
+    int64_t refresh_after =
+        d->claims.issued_at + (int64_t)d->op.home->settings->config->code_refresh_s;
+    uint8_t expires_storage[32], refresh_storage[32];
+    struct buf expires = BUF_OVER(expires_storage), refresh = BUF_OVER(refresh_storage);
+    if (!d->op.recorded)
+        return operation_fail(&d->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
+    buf_put_timestamp(&expires, d->claims.expires_at);
+    buf_put_timestamp(&refresh, refresh_after);
+    if (d->form != FORM_JSON) {
+        const struct http_answer_header headers[] = {
+            {"code-expires-at", buf_bytes(&expires)},
+            {"code-refresh-after", buf_bytes(&refresh)},
+            {"vary", BYTES("accept")},
+        };
+        return operation_answer(&d->op, 201, d->form == FORM_SVG ? "image/svg+xml" : "image/png",
+                                buf_bytes(&d->picture), headers, 3);
+    }
+    struct buf body;
+    buf_init(&body, http_alloc(d->op.http, CODE_TEXT_BYTES_MAX + 256), CODE_TEXT_BYTES_MAX + 256);
+    buf_put_str(&body, "{\"code\":");
+    buf_put_json(&body, buf_bytes(&d->text));
+    buf_put_str(&body, ",\"expires_at\":");
+    buf_put_json(&body, buf_bytes(&expires));
+    buf_put_str(&body, ",\"refresh_after\":");
+    buf_put_json(&body, buf_bytes(&refresh));
+    buf_put_u8(&body, '}');
+    CHECK(buf_ok(&body));
+    return operation_answer_json(&d->op, 201, buf_bytes(&body));
+}
+
+FLOW_DEFINE(display, DISPLAY_STEPS);

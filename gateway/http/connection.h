@@ -1,0 +1,98 @@
+/* Between the files of gateway/http: what stands behind the types of http.h. */
+#ifndef GATEWAY_HTTP_CONNECTION_H
+#define GATEWAY_HTTP_CONNECTION_H
+
+#include <stdatomic.h>
+
+#include "gateway/http/http.h"
+#include "loop/loop_h2o.h"
+
+#define HTTP_LISTENERS_MAX 8
+
+struct listener {
+    http_handler *handler;
+    SSL_CTX *tls; /* a reference, or NULL */
+    unsigned loops;
+    int *descriptors; /* one per loop; -1 when that loop has it */
+};
+
+struct http {
+    struct http_options options;
+    h2o_globalconf_t h2o;
+    struct listener listeners[HTTP_LISTENERS_MAX];
+    unsigned listener_count;
+};
+
+struct acceptor {
+    struct http_loop *owner;
+    unsigned listener;
+    h2o_socket_t *socket; /* NULL: not accepting */
+    SSL_CTX *tls;         /* a reference, or NULL */
+};
+
+enum http_drain_stage {
+    HTTP_DRAIN_NONE,
+    HTTP_DRAIN_WAITING, /* for running requests */
+    HTTP_DRAIN_CUT,     /* all are shut down, h2o closes them */
+    HTTP_DRAIN_OVER,
+};
+
+struct http_loop {
+    struct http *http;
+    struct loop *loop;
+    void *context;
+    h2o_context_t h2o;
+    struct acceptor acceptors[HTTP_LISTENERS_MAX];
+    struct http_request *connections; /* all that are open */
+    struct http_counters counters;
+    struct loop_timer accept_again;
+    struct loop_timer drain_timer;
+    enum http_drain_stage drain;
+    void (*drained)(void *context);
+};
+
+/* A connection and the request on it: HTTP/1.1 has one at a time, so they are one object. On the
+ * heap, from accept until h2o has closed the socket. */
+struct http_request {
+    h2o_req_t *req; /* the request in the handler's hands, else NULL */
+    struct http_loop *owner;
+    unsigned listener;
+    h2o_socket_t *socket;
+    h2o_socket_cb h2o_read, h2o_sent; /* h2o's callbacks, which ours call */
+    bool *closed;                     /* set when h2o closes the socket meanwhile, or NULL */
+    bool receiving;                   /* octets of a handshake or of a request have come */
+    bool answering;                   /* http_respond gave h2o an answer that is not yet written */
+    bool persistent;                  /* that answer does not end the connection */
+    bool refused;                     /* h2o answered by itself */
+    struct loop_timer timer;          /* shuts the socket down */
+    struct http_request *previous, *next;
+};
+
+/* One writer, its loop, so no locked instruction; any thread reads. */
+static inline void http_count(_Atomic uint64_t *counter, int by)
+{
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, now + (uint64_t)by, memory_order_relaxed);
+}
+
+/* A socket just accepted: counted, and closed when there are too many. */
+void http_connection_open(struct acceptor *acceptor, h2o_socket_t *socket);
+/* h2o has read a whole request; the clock stops. */
+void http_connection_request(struct http_request *request, h2o_req_t *req);
+/* The handler returned without an answer: the socket stays polled, and unread. */
+void http_connection_wait(struct http_request *request);
+/* Before the answer is given to h2o, and after. Between them the request ends. */
+void http_connection_answer(struct http_request *request);
+void http_connection_answered(struct http_request *request, bool persistent);
+
+/* Ends the wait of all that have no request running. */
+void http_connections_end_idle(struct http_loop *http_loop);
+void http_connections_shut_down(struct http_loop *http_loop);
+
+/* h2o's handler and filter: checks what h2o does not, and calls the listener's handler. */
+void http_request_register(h2o_globalconf_t *config);
+
+/* In http.c: the last connection may have gone. */
+void http_connection_gone(struct http_loop *http_loop);
+
+#endif

@@ -1,0 +1,91 @@
+/* HTTP/1.1 over libh2o: listeners, TLS, limits, requests and answers. No h2o type leaves this room.
+ *
+ * One `struct http` for the process, complete before threads start; one `struct http_loop` per event
+ * loop, which accepts on sockets of its own (SO_REUSEPORT). HTTP/2 is off, by ALPN and by
+ * configuration (docs/decisions/). */
+#ifndef GATEWAY_HTTP_HTTP_H
+#define GATEWAY_HTTP_HTTP_H
+
+#include "base/buf.h"
+#include "loop/loop.h"
+
+struct http;
+struct http_loop;
+struct http_request;
+struct http_tls;
+
+struct http_options {
+    unsigned connections_max;     /* per loop; one more is closed at once and counted */
+    unsigned body_bytes_max;      /* of any request; more gets 413 */
+    unsigned header_bytes_max;    /* all names and values of a request; more gets 431 */
+    unsigned request_timeout_ms;  /* from the first byte to the last of a request */
+    unsigned idle_timeout_ms;     /* keep-alive without a request */
+    unsigned tcp_user_timeout_ms; /* a peer that takes no data is dropped after this */
+    unsigned backlog;
+};
+
+/* Called on the loop's thread for each complete request. `context` is what http_attach was given. The
+ * handler answers exactly once, now or later; the request is valid until it has. */
+typedef void http_handler(void *context, struct http_request *request);
+
+struct http *http_create(const struct http_options *options);
+void http_destroy(struct http **http);
+
+/* TLS 1.2 and later from PEM files: a chain, leaf first, and its key. NULL with a sentence that names
+ * the file in `error`. Shared by loops; referenced by each that uses it. */
+struct http_tls *http_tls_create(const char *certificate_file, const char *key_file,
+                                 struct buf *error);
+void http_tls_release(struct http_tls *tls); /* NULL is fine */
+
+/* Opens one socket per loop for an address "127.0.0.1", "::1", "0.0.0.0" … and port (0: a free one,
+ * the same for all loops); returns the port, or 0 with a sentence in `error`. tls NULL: plain HTTP.
+ * `listener` numbers them from 0 in the order of calls; handler and tls are per listener. */
+uint16_t http_listen(struct http *http, const char *address, uint16_t port, struct http_tls *tls,
+                     http_handler *handler, unsigned loops, struct buf *error);
+
+/* On the loop's thread: begins accepting. */
+struct http_loop *http_attach(struct http *http, struct loop *loop, unsigned loop_index,
+                              void *context);
+/* On the loop's thread: new connections of that listener use `tls` from now on. */
+void http_set_tls(struct http_loop *http_loop, unsigned listener, struct http_tls *tls);
+/* On the loop's thread: stops accepting, lets running requests finish, then calls `drained` once, when
+ * no connection is left or after drain_ms at the latest. */
+void http_drain(struct http_loop *http_loop, unsigned drain_ms, void (*drained)(void *context));
+void http_detach(struct http_loop **http_loop);
+
+/* ---- the request: views live as long as it ---- */
+struct bytes http_method(const struct http_request *request);
+struct bytes http_path(const struct http_request *request);  /* normalised, without query */
+struct bytes http_query(const struct http_request *request); /* without '?', may be empty */
+struct bytes http_body(const struct http_request *request);
+/* The first header of that lowercase name, or an empty view with data NULL. */
+struct bytes http_header(const struct http_request *request, const char *name);
+/* The peer's address, e.g. "127.0.0.1" (no port). */
+void http_put_peer(const struct http_request *request, struct buf *out);
+unsigned http_listener(const struct http_request *request);
+/* Zeroed memory of the request's pool. Ends the process when memory is gone, as h2o does. */
+void *http_alloc(struct http_request *request, size_t size);
+
+struct http_answer_header {
+    const char *name; /* lowercase */
+    struct bytes value;
+};
+struct http_answer {
+    unsigned status;
+    const char *content_type;   /* NULL: none */
+    struct bytes body;          /* static, or from the request's pool */
+    const struct http_answer_header *headers;
+    size_t header_count; /* at most 12 */
+    bool close;          /* end the connection after it */
+};
+/* Once per request; the request is gone when this returns. HEAD gets no body. */
+void http_respond(struct http_request *request, const struct http_answer *answer);
+
+/* ---- counters, one set per loop; any thread may read (relaxed) ---- */
+struct http_counters {
+    _Atomic uint64_t accepted, refused_full, tls_failed, requests, malformed;
+    _Atomic uint64_t connections; /* now */
+};
+const struct http_counters *http_loop_counters(const struct http_loop *http_loop);
+
+#endif

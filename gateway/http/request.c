@@ -1,0 +1,296 @@
+/* Requests: what h2o does not check, the views, the answer. */
+#include "gateway/http/connection.h"
+
+#include "base/check.h"
+
+/* ---- refusing without asking a handler ---- */
+
+struct refusal {
+    unsigned status;
+    struct bytes body; /* RFC 9457 */
+};
+
+#define REFUSAL(status, title, code)                                                               \
+    {status, BYTES("{\"type\":\"about:blank\",\"title\":\"" title "\",\"status\":" #status         \
+                   ",\"code\":\"" code "\"}\n")}
+
+static const char PROBLEM_JSON[] = "application/problem+json";
+
+static const struct refusal *refusal_of(unsigned status)
+{
+    static const struct refusal refusals[] = {
+        REFUSAL(400, "Bad Request", "malformed_request"),
+        REFUSAL(413, "Content Too Large", "body_too_large"),
+        REFUSAL(417, "Expectation Failed", "malformed_request"),
+        REFUSAL(431, "Request Header Fields Too Large", "header_too_large"),
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        if (refusals[i].status == status)
+            return &refusals[i];
+    return NULL;
+}
+
+/* Is this line (in lowercase, as h2o leaves the input) a field of that name? */
+static bool is_field(struct bytes line, struct bytes name_and_colon)
+{
+    return bytes_start_with(line, name_and_colon);
+}
+
+/* Reads the head as it was received, for h2o tells handlers neither of Host and the two framing
+ * fields nor how often they came: 0, 400 or 431. The input begins with a head that h2o could parse.
+ * RFC 9112: bare LF (2.2), folded lines (5.2), Host (3.2), Content-Length and Transfer-Encoding (6.3). */
+static unsigned check_head(struct bytes input, int version, size_t header_bytes_max)
+{
+    unsigned hosts = 0, lengths = 0, encodings = 0;
+    const uint8_t *at = input.data, *end = input.data + input.len;
+    if (bytes_start_with(input, BYTES("\r\n"))) /* h2o allows one empty line before a request */
+        at += 2;
+    for (bool first = true;; first = false) {
+        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+        if (!newline || newline == at || newline[-1] != '\r')
+            return 400;
+        struct bytes line = bytes_of(at, (size_t)(newline - 1 - at));
+        at = newline + 1;
+        if ((size_t)(at - input.data) > header_bytes_max)
+            return 431;
+        if (first)
+            continue;
+        if (!line.len)
+            break;
+        switch (line.data[0]) {
+        case 'h':
+            hosts += is_field(line, BYTES("host:"));
+            break;
+        case 'c':
+            lengths += is_field(line, BYTES("content-length:"));
+            break;
+        case 't':
+            encodings += is_field(line, BYTES("transfer-encoding:"));
+            break;
+        case ' ':
+        case '\t':
+            return 400;
+        }
+    }
+    bool is_1_1 = version >= 0x101;
+    if (hosts > 1 || (hosts == 0 && is_1_1) || lengths + encodings > 1 || (encodings && !is_1_1))
+        return 400;
+    return 0;
+}
+
+static void refuse(struct http_request *request, unsigned status)
+{
+    http_count(&request->owner->counters.malformed, 1);
+    const struct refusal *refusal = refusal_of(status);
+    http_respond(request, &(struct http_answer){
+                              .status = status,
+                              .content_type = PROBLEM_JSON,
+                              .body = refusal->body,
+                              .close = true,
+                          });
+}
+
+/* ---- h2o's own refusals, before there is a request ---- */
+
+static void send_refusal(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs, size_t count,
+                         h2o_send_state_t state)
+{
+    (void)bufs;
+    const struct refusal *refusal = refusal_of((unsigned)req->res.status);
+    h2o_iovec_t body = h2o_iovec_init(refusal->body.data, refusal->body.len);
+    h2o_ostream_send_next(self, req, &body, count ? 1 : 0, state);
+}
+
+static void explain_refusal(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
+{
+    (void)self;
+    const struct refusal *refusal = refusal_of((unsigned)req->res.status);
+    if (refusal) {
+        req->res.content_length = refusal->body.len;
+        h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, PROBLEM_JSON,
+                       sizeof PROBLEM_JSON - 1, 1);
+        h2o_add_ostream(req, sizeof(h2o_ostream_t), slot)->do_send = send_refusal;
+        slot = &(*slot)->next;
+    }
+    h2o_setup_next_ostream(req, slot);
+}
+
+/* ---- the handler ---- */
+
+static int on_request(h2o_handler_t *self, h2o_req_t *req)
+{
+    (void)self;
+    h2o_socket_t *socket = req->conn->callbacks->get_socket(req->conn);
+    struct http_request *request = socket->on_close.data;
+    struct http_loop *owner = request->owner;
+    http_count(&owner->counters.requests, 1);
+    http_connection_request(request, req);
+    unsigned status = check_head(bytes_of(socket->input->bytes, socket->input->size), req->version,
+                                 owner->http->options.header_bytes_max);
+    if (status)
+        refuse(request, status);
+    else
+        owner->http->listeners[request->listener].handler(owner->context, request);
+    if (request->req) /* the connection outlives this call: h2o closes it in a later step */
+        http_connection_wait(request);
+    return 0;
+}
+
+void http_request_register(h2o_globalconf_t *config)
+{
+    h2o_hostconf_t *host = h2o_config_register_host(config, h2o_iovec_init("default", 7), 65535);
+    h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
+    h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_request;
+    h2o_create_filter(&host->fallback_path, sizeof(h2o_filter_t))->on_setup_ostream =
+        explain_refusal;
+}
+
+/* ---- views ---- */
+
+static struct bytes view(h2o_iovec_t iovec)
+{
+    return bytes_of(iovec.base, iovec.len);
+}
+
+struct bytes http_method(const struct http_request *request)
+{
+    return view(request->req->method);
+}
+
+struct bytes http_path(const struct http_request *request)
+{
+    return view(request->req->path_normalized);
+}
+
+struct bytes http_query(const struct http_request *request)
+{
+    const h2o_req_t *req = request->req;
+    if (req->query_at == SIZE_MAX)
+        return bytes_of(NULL, 0);
+    return bytes_from(view(req->path), req->query_at + 1);
+}
+
+struct bytes http_body(const struct http_request *request)
+{
+    return view(request->req->entity);
+}
+
+struct bytes http_header(const struct http_request *request, const char *name)
+{
+    const h2o_headers_t *headers = &request->req->headers;
+    size_t len = strlen(name);
+    for (size_t i = 0; i < headers->size; i++) {
+        const h2o_header_t *header = &headers->entries[i];
+        if (header->name->len == len && memcmp(header->name->base, name, len) == 0)
+            return view(header->value);
+    }
+    return bytes_of(NULL, 0);
+}
+
+void http_put_peer(const struct http_request *request, struct buf *out)
+{
+    struct sockaddr_storage address;
+    char text[NI_MAXHOST];
+    socklen_t length = h2o_socket_getpeername(request->socket, (struct sockaddr *)&address);
+    if (!length) /* it has gone */
+        return;
+    size_t text_len = h2o_socket_getnumerichost((struct sockaddr *)&address, length, text);
+    if (text_len != SIZE_MAX)
+        buf_put(out, bytes_of(text, text_len));
+}
+
+unsigned http_listener(const struct http_request *request)
+{
+    return request->listener;
+}
+
+void *http_alloc(struct http_request *request, size_t size)
+{
+    return memset(h2o_mem_alloc_pool(&request->req->pool, size), 0, size);
+}
+
+/* ---- the answer ---- */
+
+/* RFC 9110 section 15. */
+static const char *reason_of(unsigned status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 202:
+        return "Accepted";
+    case 204:
+        return "No Content";
+    case 304:
+        return "Not Modified";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 406:
+        return "Not Acceptable";
+    case 409:
+        return "Conflict";
+    case 413:
+        return "Content Too Large";
+    case 415:
+        return "Unsupported Media Type";
+    case 422:
+        return "Unprocessable Content";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return ""; /* may be empty: RFC 9112 section 4 */
+    }
+}
+
+static void put_headers(h2o_req_t *req, const struct http_answer *answer)
+{
+    h2o_res_t *res = &req->res;
+    if (answer->content_type)
+        h2o_add_header(&req->pool, &res->headers, H2O_TOKEN_CONTENT_TYPE, NULL,
+                       answer->content_type, strlen(answer->content_type));
+    for (size_t i = 0; i < answer->header_count; i++) {
+        const struct http_answer_header *header = &answer->headers[i];
+        h2o_add_header_by_str(&req->pool, &res->headers, header->name, strlen(header->name), 0,
+                              NULL, (const char *)header->value.data, header->value.len);
+    }
+}
+
+void http_respond(struct http_request *request, const struct http_answer *answer)
+{
+    static h2o_generator_t generator; /* h2o wants one; its callbacks are for parts to come */
+    h2o_req_t *req = request->req;
+    CHECK(req && answer->header_count <= 12); /* else answered twice */
+    if (answer->close || request->owner->drain != HTTP_DRAIN_NONE)
+        req->http1_is_persistent = 0;
+    bool persistent = req->http1_is_persistent;
+    bool bodyless = answer->status == 204 || answer->status == 304;
+    bool is_head = h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+
+    req->res.status = (int)answer->status;
+    req->res.reason = reason_of(answer->status);
+    req->res.content_length = bodyless ? SIZE_MAX : answer->body.len;
+    put_headers(req, answer);
+    h2o_iovec_t body = h2o_iovec_init(answer->body.data, answer->body.len);
+    http_connection_answer(request);
+    h2o_start_response(req, &generator);
+    h2o_send(req, &body, bodyless || is_head || !body.len ? 0 : 1, H2O_SEND_STATE_FINAL);
+    http_connection_answered(request, persistent);
+}

@@ -1,0 +1,121 @@
+/* jwb-gateway: reads its configuration, starts the gateway, waits for signals. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "base/check.h"
+#include "gateway/gateway.h"
+#include "gateway/log.h"
+
+static const char help[] =
+    "Usage: jwb-gateway --config FILE [--check-config | --print-config]\n"
+    "Serves the display and the verification of electronic licences.\n"
+    "\n"
+    "  --config FILE    the configuration (YAML); relative files in it are beside it\n"
+    "  --check-config   read it and the files it names, say whether all is well, and exit\n"
+    "  --print-config   print the effective configuration with every key explained, and exit\n"
+    "  --version        print the version and exit\n"
+    "  --help           print this and exit\n"
+    "\n"
+    "SIGTERM, SIGINT    finish running requests, then stop\n"
+    "SIGHUP             read the configuration anew; a bad one changes nothing\n";
+
+static void reload(struct gateway *gateway, const char *path)
+{
+    char text[512];
+    struct buf why = BUF_OVER(text);
+    struct settings *settings = settings_load(path, &why);
+    if (!settings) {
+        log_event(LOG_ERROR, "reload refused, the old configuration stays",
+                  LOG_BYTES("why", buf_bytes(&why)));
+        return;
+    }
+    config_changed_at_start(gateway->settings->config, settings->config, &why);
+    if (why.len)
+        log_event(LOG_WARNING, "changes that need a restart", LOG_BYTES("keys", buf_bytes(&why)));
+    log_set_level(config_log_level(settings->config));
+    gateway_reload(gateway, settings);
+    log_event(LOG_INFO, "reloaded");
+}
+
+static int serve(const char *path)
+{
+    char text[512];
+    struct buf why = BUF_OVER(text);
+    sigset_t signals;
+    int signal_number;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    json_object_seed(0); /* before there are threads */
+
+    struct settings *settings = settings_load(path, &why);
+    if (settings)
+        log_set_level(config_log_level(settings->config));
+    struct gateway *gateway = settings ? gateway_start(settings, &why) : NULL;
+    if (!gateway) {
+        fprintf(stderr, "jwb-gateway: %s\n", buf_cstr(&why));
+        return 1;
+    }
+    log_event(LOG_INFO, "ready", LOG_TEXT("version", JWB_VERSION),
+              LOG_NUMBER("loops", gateway->loop_count));
+    while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP)
+        reload(gateway, path);
+    log_event(LOG_INFO, "stopping");
+    gateway_stop(&gateway);
+    log_event(LOG_INFO, "stopped");
+    return 0;
+}
+
+static int check(const char *path, bool print)
+{
+    char text[512];
+    struct buf why = BUF_OVER(text);
+    struct settings *settings = print ? NULL : settings_load(path, &why);
+    struct config *config = print ? config_read(path, &why) : NULL;
+    if (!settings && !config) {
+        fprintf(stderr, "jwb-gateway: %s\n", buf_cstr(&why));
+        return 1;
+    }
+    if (print)
+        config_print(config, stdout);
+    else
+        printf("%s: ok\n", path);
+    settings_release(&settings);
+    config_destroy(&config);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
+        {"print-config", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+    };
+    const char *path = NULL;
+    int mode = 0, option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'c')
+            path = optarg;
+        else if (option == 'k' || option == 'p')
+            mode = option;
+        else if (option == 'v')
+            return printf("jwb-gateway %s\n", JWB_VERSION) < 0;
+        else if (option == 'h')
+            return fputs(help, stdout) < 0;
+        else
+            return 2;
+    }
+    if (!path || optind < argc) {
+        fprintf(stderr, "jwb-gateway: %s; see --help\n",
+                path ? "an argument too many" : "--config FILE is missing");
+        return 2;
+    }
+    return mode ? check(path, mode == 'p') : serve(path);
+}

@@ -1,0 +1,238 @@
+/* GET /metrics: Prometheus text format 0.0.4. Every counter of every room is read here and nowhere
+ * else; labels are words of closed lists. */
+#include "base/check.h"
+#include "base/clock.h"
+#include "gateway/gateway.h"
+#include "gateway/relay.h"
+
+#define METRICS_STEPS(S) S(answer_metrics)
+
+#define METRICS_BYTES_MAX (512 * 1024)
+
+struct metrics {
+    struct operation op;
+};
+
+static uint64_t load(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP jwb_%s %s\n# TYPE jwb_%s %s\n", name, help, name, type);
+}
+
+/* A value without labels. */
+static void put(struct buf *out, const char *name, const char *type, const char *help,
+                uint64_t value)
+{
+    head(out, name, type, help);
+    buf_printf(out, "jwb_%s %llu\n", name, (unsigned long long)value);
+}
+
+/* The same counter of all loops; `offset` is of an _Atomic uint64_t in what `part` gives of a loop.
+ */
+static uint64_t sum(const struct gateway *gateway, const void *(*part)(const struct gateway_loop *),
+                    size_t offset)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < gateway->loop_count; i++)
+        total += load((const _Atomic uint64_t *)((const char *)part(gateway->loops[i]) + offset));
+    return total;
+}
+
+static const void *part_gateway(const struct gateway_loop *home)
+{
+    return &home->counters;
+}
+static const void *part_http(const struct gateway_loop *home)
+{
+    return http_loop_counters(home->http);
+}
+static const void *part_cache(const struct gateway_loop *home)
+{
+    return cache_counters(home->cache);
+}
+static const void *part_journal(const struct gateway_loop *home)
+{
+    return journal_counters(home->journal);
+}
+
+/* ---- the plain ones, as a table ---- */
+
+static const struct plain {
+    const char *name, *type, *help;
+    const void *(*part)(const struct gateway_loop *);
+    size_t offset;
+} plain[] = {
+#define P(name, type, help, room, field)                                                           \
+    {name, type, help, part_##room, offsetof(struct room##_counters, field)},
+    P("http_connections", "gauge", "Connections now.", http, connections) P(
+        "http_accepted_total", "counter", "Connections accepted.", http,
+        accepted) P("http_refused_total", "counter", "Connections closed over the cap.", http,
+                    refused_full) P("http_tls_failed_total", "counter",
+                                    "TLS handshakes that failed.", http, tls_failed)
+        P("http_requests_total", "counter", "Requests received.", http, requests) P(
+            "http_malformed_total", "counter", "Requests refused as malformed.", http, malformed)
+            P("verify_signatures_total", "counter", "Codes whose signature was checked.", gateway,
+              slow_path) P("redis_trips_total", "counter", "Trips to Redis.", cache,
+                           trips) P("redis_trips_unanswered_total", "counter",
+                                    "Trips without an answer in time.", cache, unanswered)
+                P("redis_trips_refused_total", "counter", "Trips that could not start.", cache,
+                  refused) P("redis_wrong_echo_total", "counter", "Answers to another question.",
+                             cache, wrong_echo) P("redis_reconnects_total", "counter",
+                                                  "Connections made to Redis.", cache, reconnects)
+                    P("redis_in_flight", "gauge", "Trips under way.", cache, in_flight)
+                        P("evidence_records_total", "counter", "Evidence records written.", journal,
+                          records) P("evidence_writes_total", "counter", "Writes to the journals.",
+                                     journal, writes) P("evidence_syncs_total", "counter",
+                                                        "Syncs of the journals.", journal, syncs)
+                            P("evidence_failures_total", "counter", "Writes that failed.", journal,
+                              failures) P("evidence_torn_bytes_total", "counter",
+                                          "Bytes of torn tails cut at start.", journal, torn_bytes)
+#undef P
+};
+
+/* ---- those with labels ---- */
+
+static void put_answers(struct buf *out, const struct gateway *gateway)
+{
+    head(out, "answers_total", "counter", "Answers by route and class of status.");
+    for (int route = 0; route < ROUTE_COUNT; route++)
+        for (int class = 1; class < 6; class ++) {
+            uint64_t n = sum(gateway, part_gateway,
+                             offsetof(struct gateway_counters, answers[route][class]));
+            if (n)
+                buf_printf(
+                    out, "jwb_answers_total{method=\"%s\",route=\"%s\",status=\"%dxx\"} %llu\n",
+                    route_at(route)->method, route_at(route)->path, class, (unsigned long long)n);
+        }
+}
+
+static void put_words(struct buf *out, const struct gateway *gateway)
+{
+    static const char *const beliefs[] = {
+        [COPY_BELIEVED] = "believed",
+        [COPY_ASK_STALE] = "stale",
+        [COPY_ASK_SILENT] = "silent",
+        [COPY_ASK_DIFFER] = "differ",
+    };
+    head(out, "verify_results_total", "counter", "Verifies by reason.");
+    for (int i = 0; i < REASON_COUNT; i++)
+        buf_printf(out, "jwb_verify_results_total{result=\"%s\",reason=\"%s\"} %llu\n",
+                   verdict_result_text(verdict_reason_result(i)), verdict_reason_text(i),
+                   (unsigned long long)sum(gateway, part_gateway,
+                                           offsetof(struct gateway_counters, reasons[i])));
+    head(out, "status_beliefs_total", "counter",
+         "Verifies by what Redis and the copy said together; all but believed ask the registry.");
+    for (int i = 0; i < COPY_BELIEFS; i++)
+        buf_printf(out, "jwb_status_beliefs_total{belief=\"%s\"} %llu\n", beliefs[i],
+                   (unsigned long long)sum(gateway, part_gateway,
+                                           offsetof(struct gateway_counters, beliefs[i])));
+    head(out, "problems_total", "counter", "Refusals by problem code.");
+    for (int i = 0; i < PROBLEM_COUNT; i++)
+        buf_printf(out, "jwb_problems_total{code=\"%s\"} %llu\n", problem_code(i),
+                   (unsigned long long)sum(gateway, part_gateway,
+                                           offsetof(struct gateway_counters, problems[i])));
+}
+
+/* ---- durations, in seconds as Prometheus wants them ---- */
+
+static void put_histogram(struct buf *out, const char *name, const char *labels,
+                          const struct histogram *h)
+{
+    static const uint64_t bounds_us[] = {10,   25,   50,    100,   250,    500,
+                                         1000, 2500, 10000, 50000, 250000, 1000000};
+    const char *comma = *labels ? "," : "";
+    for (size_t i = 0; i < sizeof bounds_us / sizeof *bounds_us; i++)
+        buf_printf(out, "jwb_%s_bucket{%s%sle=\"%g\"} %llu\n", name, labels, comma,
+                   (double)bounds_us[i] / 1e6,
+                   (unsigned long long)histogram_count_at_most(h, bounds_us[i]));
+    uint64_t total = load(&h->count);
+    buf_printf(out, "jwb_%s_bucket{%s%sle=\"+Inf\"} %llu\n", name, labels, comma,
+               (unsigned long long)total);
+    buf_printf(out, "jwb_%s_sum{%s} %g\njwb_%s_count{%s} %llu\n", name, labels,
+               (double)load(&h->sum_us) / 1e6, name, labels, (unsigned long long)total);
+}
+
+static void put_durations(struct buf *out, const struct gateway *gateway)
+{
+    struct histogram trips = {0};
+    char labels[160];
+    head(out, "step_seconds", "histogram", "Each step of each kind of request.");
+    for (int id = 0; id < ROUTE_COUNT; id++) {
+        const struct route *route = route_at(id);
+        for (unsigned step = 0; step < route->flow->step_count; step++) {
+            struct histogram all = {0};
+            for (unsigned i = 0; i < gateway->loop_count; i++)
+                histogram_add(&all, &gateway->loops[i]->counters.step_us[id][step]);
+            if (!load(&all.count))
+                continue;
+            snprintf(labels, sizeof labels, "flow=\"%s\",step=\"%s\"", route->flow->name,
+                     route->flow->steps[step].name);
+            put_histogram(out, "step_seconds", labels, &all);
+        }
+    }
+    for (unsigned i = 0; i < gateway->loop_count; i++)
+        histogram_add(&trips, &cache_counters(gateway->loops[i]->cache)->trip_us);
+    head(out, "redis_trip_seconds", "histogram", "One verify's trip to Redis.");
+    put_histogram(out, "redis_trip_seconds", "", &trips);
+}
+
+/* ---- what there is once per process ---- */
+
+static void put_process(struct buf *out, const struct gateway *gateway)
+{
+    const struct registry_counters *registry = registry_counters(gateway->registry);
+    const struct relay_counters *relay = relay_counters(gateway->relay);
+    uint64_t compared_us = copy_compared_us(gateway->copy);
+    head(out, "build_info", "gauge", "The running version.");
+    buf_printf(out, "jwb_build_info{version=\"%s\"} 1\n", JWB_VERSION);
+    put(out, "redis_up", "gauge", "1: Redis is connected and suitable.",
+        relay_cache_state(gateway->relay) == CACHE_UP);
+    put(out, "registry_behind", "gauge", "1: the registry's change numbers went back.",
+        atomic_load(&gateway->registry_behind));
+    put(out, "registry_commits_total", "counter", "Commits.", load(&registry->commits));
+    put(out, "registry_changes_total", "counter", "Changes committed.", load(&registry->changes));
+    put(out, "registry_failures_total", "counter", "Commits that failed.",
+        load(&registry->failures));
+    put(out, "registry_waiting", "gauge", "Changes waiting for the writer.",
+        load(&registry->waiting));
+    put(out, "comparisons_total", "counter", "Comparisons of change numbers.",
+        load(&relay->comparisons));
+    put(out, "comparison_failures_total", "counter", "Comparisons that failed.",
+        load(&relay->failures));
+    put(out, "changes_relayed_total", "counter", "Status changes told to Redis.",
+        load(&relay->changes_relayed));
+    put(out, "list_rebuilds_total", "counter", "Status lists written to Redis as a whole.",
+        load(&relay->rebuilds));
+    put(out, "redis_restarts_total", "counter", "Restarts and losses of Redis noticed.",
+        load(&relay->redis_restarts));
+    put(out, "pictures_waiting", "gauge", "Pictures waiting for a worker.",
+        worker_pool_waiting(gateway->workers));
+    head(out, "comparison_age_seconds", "gauge", "Since the last comparison began; NaN: in doubt.");
+    if (compared_us)
+        buf_printf(out, "jwb_comparison_age_seconds %g\n",
+                   (double)(clock_mono_us() - compared_us) / 1e6);
+    else
+        buf_put_str(out, "jwb_comparison_age_seconds NaN\n");
+}
+
+static enum step_result answer_metrics(struct metrics *m)
+{
+    const struct gateway *gateway = m->op.home->gateway;
+    struct buf out;
+    buf_init(&out, http_alloc(m->op.http, METRICS_BYTES_MAX), METRICS_BYTES_MAX);
+    put_process(&out, gateway);
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        put(&out, plain[i].name, plain[i].type, plain[i].help,
+            sum(gateway, plain[i].part, plain[i].offset));
+    put_answers(&out, gateway);
+    put_words(&out, gateway);
+    put_durations(&out, gateway);
+    CHECK(buf_ok(&out));
+    return operation_answer(&m->op, 200, "text/plain; version=0.0.4", buf_bytes(&out), NULL, 0);
+}
+
+FLOW_DEFINE(metrics, METRICS_STEPS);

@@ -1,0 +1,212 @@
+#include "gateway/operation.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "gateway/gateway.h"
+#include "gateway/log.h"
+
+static void step_over(struct operation *op)
+{
+    uint64_t us = clock_mono_us() - op->step_began_us;
+    op->step_us[op->step] = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+    histogram_observe(&op->home->counters.step_us[op->route->id][op->step], us);
+    op->step++;
+}
+
+static void run(struct operation *op)
+{
+    for (;;) {
+        CHECK(op->step < op->flow->step_count);
+        op->step_began_us = clock_mono_us();
+        if (op->flow->steps[op->step].run(op) != STEP_NEXT)
+            return; /* it waits, or the state is gone */
+        step_over(op);
+    }
+}
+
+void operation_resume(struct operation *op)
+{
+    step_over(op);
+    run(op);
+}
+
+/* The first of en and zh in Accept-Language; Chinese when neither stands there. */
+static bool prefers_english(struct bytes accepted)
+{
+    for (size_t i = 0; i + 1 < accepted.len; i++) {
+        if (i > 0 && accepted.data[i - 1] != ',' && accepted.data[i - 1] != ' ')
+            continue;
+        if (!strncasecmp((const char *)accepted.data + i, "zh", 2))
+            return false;
+        if (!strncasecmp((const char *)accepted.data + i, "en", 2))
+            return true;
+    }
+    return false;
+}
+
+static enum problem authorize(struct operation *op)
+{
+    struct bytes authorization = http_header(op->http, "authorization");
+    if (authorization.len == 0)
+        return op->route->roles ? PROBLEM_TOKEN_MISSING : PROBLEM_COUNT;
+    if (authorization.len < 7 || strncasecmp((const char *)authorization.data, "Bearer ", 7))
+        return PROBLEM_TOKEN_INVALID;
+    struct buf storage;
+    buf_init(&storage, http_alloc(op->http, TOKEN_TEXT_BYTES_MAX), TOKEN_TEXT_BYTES_MAX);
+    switch (token_read(bytes_trim(bytes_from(authorization, 7)), clock_wall_s(), &crypto_openssl,
+                       op->home->token_mac, &storage, &op->asker)) {
+    case TOKEN_OK:
+        break;
+    case TOKEN_ERR_MALFORMED:
+    case TOKEN_ERR_MAC:
+        return PROBLEM_TOKEN_INVALID;
+    case TOKEN_ERR_EXPIRED:
+        return PROBLEM_TOKEN_EXPIRED;
+    case TOKEN_ERR_CRYPTO:
+        return PROBLEM_OURS;
+    }
+    bool role_may = op->route->roles == 0 || (op->route->roles & 1u << op->asker.role);
+    bool scope_may = (op->asker.scopes & op->route->scope) == op->route->scope;
+    return role_may && scope_may ? PROBLEM_COUNT : PROBLEM_FORBIDDEN;
+}
+
+static struct operation *create(struct gateway_loop *home, const struct route *route,
+                                size_t state_bytes, struct http_request *request)
+{
+    struct operation *op = http_alloc(request, state_bytes);
+    op->route = route;
+    op->home = home;
+    op->http = request;
+    op->id = home->next_request_id++;
+    op->english = prefers_english(http_header(request, "accept-language"));
+    return op;
+}
+
+void operation_begin(struct gateway_loop *home, const struct route *route, struct bytes rest,
+                     struct http_request *request)
+{
+    struct operation *op = create(home, route, route->flow->state_bytes, request);
+    op->flow = route->flow;
+    op->rest = rest;
+    enum problem problem = authorize(op);
+    if (problem == PROBLEM_COUNT && http_body(request).len > route->body_bytes_max)
+        problem = PROBLEM_BODY_TOO_LARGE;
+    if (problem != PROBLEM_COUNT)
+        operation_fail(op, problem, NULL, NULL);
+    else
+        run(op);
+}
+
+void operation_refuse(struct gateway_loop *home, const struct route *other_method,
+                      struct http_request *request)
+{
+    struct operation *op = create(home, other_method, sizeof *op, request);
+    operation_fail(op, other_method ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND, NULL, NULL);
+}
+
+enum step_result operation_record(struct operation *op, struct journal_record *record)
+{
+    struct gateway_loop *home = op->home;
+    record->request_id = op->id;
+    record->at_us = clock_wall_us();
+    record->role = (uint8_t)op->asker.role;
+    record->subject = op->asker.subject;
+    record->client = op->asker.client;
+    op->recorded = false;
+    if (journal_append(home->journal, record) != JOURNAL_OK)
+        return STEP_NEXT;
+    op->next = NULL;
+    *home->recording_tail = op;
+    home->recording_tail = &op->next;
+    loop_task_queue(home->loop, LOOP_PHASE_RECORD, &home->record_task);
+    return STEP_WAIT;
+}
+
+/* Server-Timing (W3C): each finished step in milliseconds. */
+static void put_timing(const struct operation *op, struct buf *out)
+{
+    for (unsigned i = 0; op->flow && i < op->step; i++)
+        buf_printf(out, "%s%s;dur=%u.%03u", i ? ", " : "", op->flow->steps[i].name,
+                   op->step_us[i] / 1000, op->step_us[i] % 1000);
+}
+
+static void log_answer(const struct operation *op, unsigned status)
+{
+    enum log_level level = status >= 500 ? LOG_WARNING : LOG_DEBUG;
+    if (!log_wants(level))
+        return;
+    uint64_t us = 0;
+    for (unsigned i = 0; i < op->step; i++)
+        us += op->step_us[i];
+    log_event(level, "answer", LOG_ID("request", op->id),
+              LOG_TEXT("route", op->route ? op->route->path : ""), LOG_NUMBER("status", status),
+              LOG_TEXT("role", token_role_text(op->asker.role)), LOG_NUMBER("us", us));
+}
+
+enum step_result operation_answer(struct operation *op, unsigned status, const char *content_type,
+                                  struct bytes body, const struct http_answer_header *headers,
+                                  size_t header_count)
+{
+    static const char no_store[] = "no-store";
+    struct http_answer_header all[12];
+    char *id = http_alloc(op->http, 16);
+    struct buf text;
+    bool own_cache_control = false;
+    CHECK(header_count <= 8);
+    for (size_t i = 0; i < header_count; i++) {
+        all[i] = headers[i];
+        own_cache_control |= !strcmp(headers[i].name, "cache-control");
+    }
+    buf_init(&text, id, 16);
+    for (int shift = 56; shift >= 0; shift -= 8)
+        buf_put_hex(&text, bytes_of(&(uint8_t){(uint8_t)(op->id >> shift)}, 1));
+    all[header_count++] = (struct http_answer_header){"x-request-id", buf_bytes(&text)};
+    if (!own_cache_control)
+        all[header_count++] =
+            (struct http_answer_header){"cache-control", bytes_of(no_store, sizeof no_store - 1)};
+    if (op->home->settings->config->http_server_timing && op->step > 0) {
+        buf_init(&text, http_alloc(op->http, 512), 512);
+        put_timing(op, &text);
+        all[header_count++] = (struct http_answer_header){"server-timing", buf_bytes(&text)};
+    }
+    struct gateway_counters *counters = &op->home->counters;
+    if (op->route)
+        count(&counters->answers[op->route->id][status / 100]);
+    log_answer(op, status);
+    const struct http_answer answer = {.status = status,
+                                       .content_type = content_type,
+                                       .body = body,
+                                       .headers = all,
+                                       .header_count = header_count};
+    if (op->flow && op->step < op->flow->step_count)
+        histogram_observe(&counters->step_us[op->route->id][op->step],
+                          clock_mono_us() - op->step_began_us);
+    http_respond(op->http, &answer);
+    return STEP_DONE;
+}
+
+enum step_result operation_answer_json(struct operation *op, unsigned status, struct bytes body)
+{
+    return operation_answer(op, status, "application/json", body, NULL, 0);
+}
+
+enum step_result operation_fail(struct operation *op, enum problem problem, const char *reason,
+                                const char *detail)
+{
+    struct buf body;
+    struct http_answer_header header;
+    size_t headers = 0;
+    buf_init(&body, http_alloc(op->http, PROBLEM_BODY_BYTES_MAX), PROBLEM_BODY_BYTES_MAX);
+    problem_write(&body, problem, op->english, reason, detail, op->id);
+    count(&op->home->counters.problems[problem]);
+    unsigned status = problem_status(problem);
+    if (problem_fault(problem) == PROBLEM_FAULT_NOT_NOW)
+        header = (struct http_answer_header){"retry-after", BYTES(PROBLEM_RETRY_AFTER_S)},
+        headers = 1;
+    else if (status == 401)
+        header = (struct http_answer_header){"www-authenticate", BYTES("Bearer")}, headers = 1;
+    else if (status == 405)
+        header = (struct http_answer_header){"allow", bytes_str(op->route->method)}, headers = 1;
+    return operation_answer(op, status, "application/problem+json", buf_bytes(&body), &header,
+                            headers);
+}

@@ -1,0 +1,87 @@
+/* A request is a list of named steps, run by one driver.
+ *
+ * A kind of request is a `struct flow`: a name, the size of its state, and its steps. The state's
+ * first member is a `struct operation`; all of it lives in the request's pool, zeroed, until the
+ * answer. A step returns STEP_NEXT (go on), STEP_WAIT (a completion will call operation_resume,
+ * later and once) or STEP_DONE (answered; the state is gone). A step's name is its metric and its
+ * entry in Server-Timing. */
+#ifndef GATEWAY_OPERATION_H
+#define GATEWAY_OPERATION_H
+
+#include "evidence/journal.h"
+#include "gateway/http/http.h"
+#include "gateway/problem.h"
+#include "protocol/token.h"
+
+struct gateway_loop;
+struct operation;
+struct route;
+
+enum step_result { STEP_NEXT, STEP_WAIT, STEP_DONE };
+
+#define FLOW_STEPS_MAX 8
+
+struct flow {
+    const char *name;
+    size_t state_bytes;
+    unsigned step_count;
+    struct flow_step {
+        const char *name;
+        enum step_result (*run)(struct operation *op);
+    } steps[FLOW_STEPS_MAX];
+};
+
+struct operation {
+    const struct flow *flow;
+    const struct route *route;
+    struct gateway_loop *home;
+    struct http_request *http;
+    struct bytes rest; /* what the '*' of the route's path stands for */
+    uint64_t id;       /* told in x-request-id, the log, and the evidence */
+    bool english;
+    struct token_claims asker; /* role TOKEN_ROLE_ANYBODY without a token; views into the pool */
+    unsigned step;
+    uint64_t step_began_us;
+    uint32_t step_us[FLOW_STEPS_MAX];
+    bool recorded;          /* set before a step that waited for the record is resumed */
+    struct operation *next; /* of those that wait for this turn's record */
+};
+
+/* Defines `const struct flow <type>_flow` from a step list; each step is a function that takes a
+ * `struct <type> *`. A thunk per step converts, so that no function pointer is cast. */
+#define FLOW_DEFINE(type, STEPS)                                                                   \
+    _Static_assert(offsetof(struct type, op) == 0, "the operation comes first");                   \
+    STEPS(FLOW_THUNK)                                                                              \
+    const struct flow type##_flow = {                                                              \
+        #type, sizeof(struct type), 0 STEPS(FLOW_COUNT_STEP), {STEPS(FLOW_STEP_ENTRY)}}
+#define FLOW_THUNK(step)                                                                           \
+    static enum step_result thunk_##step(struct operation *op)                                     \
+    {                                                                                              \
+        return step((void *)op);                                                                   \
+    }
+#define FLOW_COUNT_STEP(step) +1
+#define FLOW_STEP_ENTRY(step) {#step, thunk_##step},
+
+/* Begins a request on its route; the flow runs until it waits or is done. */
+void operation_begin(struct gateway_loop *home, const struct route *route, struct bytes rest,
+                     struct http_request *request);
+/* Answers a request that no route serves: 404, or 405 where `other_method` serves the same path. */
+void operation_refuse(struct gateway_loop *home, const struct route *other_method,
+                      struct http_request *request);
+/* From a completion: the step that waited is over, the next one runs. */
+void operation_resume(struct operation *op);
+
+/* Appends evidence; the step then returns what this returns. STEP_WAIT: when the turn's record is
+ * written, or was not, op->recorded says which and the flow goes on. */
+enum step_result operation_record(struct operation *op, struct journal_record *record);
+
+/* The answers; each returns STEP_DONE. A body is static or from the request's pool. Every answer
+ * says no-store unless `headers` has a cache-control of its own; x-request-id is added. */
+enum step_result operation_answer(struct operation *op, unsigned status, const char *content_type,
+                                  struct bytes body, const struct http_answer_header *headers,
+                                  size_t header_count);
+enum step_result operation_answer_json(struct operation *op, unsigned status, struct bytes body);
+enum step_result operation_fail(struct operation *op, enum problem problem, const char *reason,
+                                const char *detail);
+
+#endif
