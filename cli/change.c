@@ -1,0 +1,141 @@
+/* Changes of what a licence is worth, on a running system: committed, then waited for until no
+ * gateway can still believe the old state. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/desk.h"
+
+#define POLL_NS     5000000
+#define IN_FORCE_US 2000000 /* after the commit no gateway believes its copy (docs/PROTOCOL.md) */
+
+/* Up to which change of its list gateways must know: this one or, when it left the bits as they
+ * were, whatever made them so and is perhaps still on its way. */
+static enum registry_error last_change(struct desk *desk, const struct registry_change *change,
+                                       uint64_t *seq)
+{
+    struct registry_list lists[REGISTRY_LISTS_MAX];
+    size_t count = REGISTRY_LISTS_MAX;
+    *seq = change->place_change.seq;
+    if (*seq)
+        return REGISTRY_OK;
+    enum registry_error error = registry_lists(desk->reader, lists, &count);
+    for (size_t i = 0; !error && i < count; i++)
+        if (lists[i].list == change->place_change.list)
+            *seq = lists[i].seq;
+    return error;
+}
+
+static void wait_in_force(struct desk *desk, const struct registry_change *change)
+{
+    uint64_t committed_us = clock_mono_us(), passed_us, seq;
+    enum registry_error error;
+    do {
+        error = last_change(desk, change, &seq);
+        if (!error)
+            error = registry_relayed(desk->reader, change->place_change.list, seq);
+        passed_us = clock_mono_us() - committed_us;
+        if (error && passed_us < IN_FORCE_US)
+            nanosleep(&(struct timespec){0, POLL_NS}, NULL);
+    } while (error && passed_us < IN_FORCE_US);
+    printf(
+        "in force everywhere after %llu ms (%s)\n", (unsigned long long)(passed_us / 1000),
+        !error ? "relayed"
+        : error == REGISTRY_ERR_NOT_FOUND
+            ? "Redis not told yet; no gateway believes the old state any more"
+            : "whether Redis was told can't be read; no gateway believes the old state any more");
+}
+
+/* Commits, tells what was done, waits. `done` is a sentence without its end. */
+static bool change_licence(struct desk *desk, const char *licence, struct registry_change *change,
+                           const char *done, const char *not_found)
+{
+    struct registry_query *query = check_alloc(sizeof *query);
+    bool found = desk_find_licence(desk, licence, query);
+    if (found)
+        memcpy(change->licence, query->licence.id, sizeof change->licence);
+    free(query);
+    if (!found || !desk_commit(desk, change, not_found))
+        return false;
+    printf("%s; the licence is now %s\n", done, licence_status_text(change->effective));
+    fflush(stdout); /* it is done, whatever happens while waiting */
+    wait_in_force(desk, change);
+    return true;
+}
+
+static int run_change(const char *config, const char *licence, struct registry_change *change,
+                      const char *done, const char *not_found)
+{
+    struct desk desk;
+    bool changed = desk_open(&desk, config, DESK_REGISTRY) &&
+                   change_licence(&desk, licence, change, done, not_found);
+    desk_close(&desk);
+    return changed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int command_licence_status(const struct command *command, int argc, char **argv)
+{
+    const char *config = NULL, *arguments[2];
+    const struct command_option options[] = {{"config", &config, NULL}, {NULL, NULL, NULL}};
+    struct registry_change change = {.kind = CHANGE_ISSUER_STATUS};
+    char text[128];
+    struct buf done = BUF_OVER(text);
+    if (!command_read(command, argc, argv, options, arguments, 2, 2))
+        return EXIT_USAGE;
+    if (!licence_status_read(bytes_str(arguments[1]), &change.status))
+        return command_misused(command, "'%s' is no status of an issuer", arguments[1]);
+    buf_printf(&done, "issuer's status set to %s", licence_status_text(change.status));
+    return run_change(config, arguments[0], &change, buf_cstr(&done), "no such licence");
+}
+
+static bool read_case(const struct command *command, const char *name, const char *text,
+                      struct bytes *value)
+{
+    if (!text || !*text || strlen(text) > REGISTRY_CASE_BYTES_MAX) {
+        command_misused(command, text ? "--%s has 1 to %d bytes" : "--%s is missing", name,
+                        REGISTRY_CASE_BYTES_MAX);
+        return false;
+    }
+    *value = bytes_str(text);
+    return true;
+}
+
+int command_hold_place(const struct command *command, int argc, char **argv)
+{
+    const char *config = NULL, *agency = NULL, *case_number = NULL, *kind = "seize", *licence;
+    const struct command_option options[] = {{"config", &config, NULL},
+                                             {"agency", &agency, NULL},
+                                             {"case", &case_number, NULL},
+                                             {"kind", &kind, NULL},
+                                             {NULL, NULL, NULL}};
+    struct registry_change change = {.kind = CHANGE_HOLD_PLACE};
+    char text[128];
+    struct buf done = BUF_OVER(text);
+    if (!command_read(command, argc, argv, options, &licence, 1, 1) ||
+        !read_case(command, "agency", agency, &change.agency) ||
+        !read_case(command, "case", case_number, &change.case_number))
+        return EXIT_USAGE;
+    if (!hold_kind_read(bytes_str(kind), &change.hold_kind))
+        return command_misused(command, "'%s' is no kind of hold", kind);
+    buf_printf(&done, "hold placed (%s)", hold_kind_text(change.hold_kind));
+    return run_change(config, licence, &change, buf_cstr(&done), "no such licence");
+}
+
+int command_hold_lift(const struct command *command, int argc, char **argv)
+{
+    const char *config = NULL, *agency = NULL, *case_number = NULL, *licence;
+    const struct command_option options[] = {{"config", &config, NULL},
+                                             {"agency", &agency, NULL},
+                                             {"case", &case_number, NULL},
+                                             {NULL, NULL, NULL}};
+    struct registry_change change = {.kind = CHANGE_HOLD_LIFT};
+    if (!command_read(command, argc, argv, options, &licence, 1, 1) ||
+        !read_case(command, "agency", agency, &change.agency) ||
+        !read_case(command, "case", case_number, &change.case_number))
+        return EXIT_USAGE;
+    return run_change(config, licence, &change, "hold lifted",
+                      "this agency and case have no open hold on the licence");
+}

@@ -1,0 +1,81 @@
+/* The commands of jwb, and what they share: options and arguments, complaints, reading what they
+ * were given. A command answers on stdout and complains on stderr. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "base/buf.h"
+
+#define EXIT_USAGE                                                                                 \
+    2 /* beside EXIT_SUCCESS and EXIT_FAILURE: the call was wrong, nothing was done */
+
+struct command {
+    const char *words;   /* "licence import" */
+    const char *usage;   /* its arguments */
+    const char *summary; /* for the list of commands */
+    const char *help;    /* what else is to know, with an example */
+    int (*run)(const struct command *command, int argc, char **argv); /* argv[0]: the last word */
+};
+extern const struct command commands[]; /* commands.c */
+extern const size_t command_count;
+
+/* The command whose words these arguments begin with, or NULL. */
+const struct command *command_find(int argc, char **argv);
+
+/* An option takes a value or is a flag: one of both pointers is set. */
+struct command_option {
+    const char *name; /* without dashes; NULL ends a list */
+    const char **value;
+    bool *flag;
+};
+/* Reads options, which may stand anywhere, and from `least` to `most` arguments. What is not given
+ * stays as it was. False after a complaint: the command returns EXIT_USAGE. */
+bool command_read(const struct command *command, int argc, char **argv,
+                  const struct command_option *options, const char **arguments, int least,
+                  int most);
+
+/* Complains, shows the usage and where the help is. Returns EXIT_USAGE. */
+int command_misused(const struct command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Complains. Returns EXIT_FAILURE. */
+int command_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* These return false after a complaint as of command_misused. `text` is the value of option `name`;
+ * NULL, the option that was not given, leaves *value. */
+bool command_number(const struct command *command, const char *name, const char *text,
+                    uint64_t least, uint64_t most, uint64_t *value);
+/* Unix seconds, 2027-01-01 (its midnight in UTC+8) or 2027-01-01T08:00:00+08:00. */
+bool command_time(const struct command *command, const char *name, const char *text,
+                  int64_t *unix_s);
+
+/* These return false after a complaint as of command_failed. */
+/* Appends the argument; for "-" standard input, without white space around it: what stands on a
+ * command line can be seen by others on the machine. Empty or too long is refused. */
+bool command_text(const char *argument, const char *what, struct buf *text);
+/* Appends a file's whole content. */
+bool command_file(const char *path, struct buf *content);
+/* Takes what was written into `why` as the complaint. */
+int command_failed_why(struct buf *why);
+
+/* The commands, by file. */
+int command_licence_import(const struct command *, int, char **);   /* import.c */
+int command_licence_generate(const struct command *, int, char **); /* licence.c */
+int command_licence_show(const struct command *, int, char **);
+int command_licence_status(const struct command *, int, char **); /* change.c */
+int command_hold_place(const struct command *, int, char **);
+int command_hold_lift(const struct command *, int, char **);
+int command_agent_grant(const struct command *, int, char **); /* registry.c */
+int command_agent_end(const struct command *, int, char **);
+int command_registry_count(const struct command *, int, char **);
+int command_registry_restored(const struct command *, int, char **);
+int command_key_create(const struct command *, int, char **); /* key.c */
+int command_key_list(const struct command *, int, char **);
+int command_key_revoke(const struct command *, int, char **);
+int command_secret_create(const struct command *, int, char **);
+int command_token_mint(const struct command *, int, char **);  /* token.c */
+int command_code_verify(const struct command *, int, char **); /* code.c */
+int command_code_show(const struct command *, int, char **);
+int command_qr_write(const struct command *, int, char **); /* qr.c */
+int command_qr_read(const struct command *, int, char **);
+int command_evidence_list(const struct command *, int, char **); /* evidence.c */
+
+#endif

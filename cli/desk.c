@@ -1,0 +1,133 @@
+#include "cli/desk.h"
+
+#include <stdlib.h>
+
+#include "cli/command.h"
+#include "gateway/config/keyfile.h"
+#include "protocol/identifier.h"
+
+#define DEFAULT_CONFIG "/etc/jwb/gateway.yaml"
+
+static bool open_registry(struct desk *desk, bool create, struct buf *why)
+{
+    uint8_t secret[CRYPTO_SECRET_BYTES];
+    if (!secret_read(desk->config->registry_secret, secret, why))
+        return false;
+    struct registry_options options = {
+        .path = desk->config->registry_path,
+        .secret = secret,
+        .crypto = &crypto_openssl,
+        .create = create,
+        .queue_max = (unsigned)desk->config->registry_queue_max,
+        .busy_timeout_ms = (unsigned)desk->config->registry_busy_timeout_ms,
+        .checkpoint_ms = (unsigned)desk->config->registry_checkpoint_ms,
+    };
+    bool opened = registry_open(&options, &desk->registry, why) == REGISTRY_OK;
+    crypto_wipe(secret, sizeof secret);
+    if (!opened)
+        return false;
+    desk->reader = registry_reader_create(desk->registry);
+    if (!desk->reader)
+        buf_printf(why, "%s can't be read", options.path);
+    return desk->reader;
+}
+
+bool desk_open(struct desk *desk, const char *config_path, enum desk_registry wanted)
+{
+    char text[1024];
+    struct buf why = BUF_OVER(text);
+    *desk = (struct desk){0};
+    if (!config_path)
+        config_path = getenv("JWB_CONFIG");
+    if (config_path && !*config_path)
+        config_path = NULL;
+    desk->config = config_read(config_path ? config_path : DEFAULT_CONFIG, &why);
+    if (desk->config &&
+        (wanted == DESK_CONFIG_ONLY || open_registry(desk, wanted == DESK_REGISTRY_CREATE, &why)))
+        return true;
+    if (!desk->config && !config_path)
+        buf_put_str(&why, " (--config or $JWB_CONFIG name another file)");
+    command_failed_why(&why);
+    desk_close(desk);
+    return false;
+}
+
+void desk_close(struct desk *desk)
+{
+    if (desk->reader)
+        registry_reader_destroy(&desk->reader);
+    if (desk->registry)
+        registry_close(&desk->registry);
+    if (desk->config)
+        config_destroy(&desk->config);
+}
+
+static bool is_id(struct bytes text, uint8_t id[REGISTRY_ID_BYTES])
+{
+    struct buf out;
+    buf_init(&out, id, REGISTRY_ID_BYTES);
+    return buf_put_from_hex(&out, text) && out.len == REGISTRY_ID_BYTES;
+}
+
+/* The registry here is the embedded one, which answers at once. */
+static enum registry_error find(struct desk *desk, struct registry_query *query)
+{
+    return registry_find(desk->reader, query) == REGISTRY_NOW ? query->error : REGISTRY_ERR_BUSY;
+}
+
+bool desk_find_licence(struct desk *desk, const char *argument, struct registry_query *query)
+{
+    char storage[REGISTRY_TEXT_BYTES_MAX];
+    struct buf text = BUF_OVER(storage);
+    enum registry_error error = REGISTRY_ERR_NOT_FOUND;
+    if (!command_text(argument, "the licence's number", &text))
+        return false;
+    query->by = REGISTRY_BY_ID;
+    if (is_id(buf_bytes(&text), query->id))
+        error = find(desk, query);
+    if (error == REGISTRY_ERR_NOT_FOUND) {
+        query->by = REGISTRY_BY_NUMBER;
+        query->text = buf_bytes(&text);
+        error = find(desk, query);
+    }
+    query->text = bytes_of(NULL, 0);
+    if (error == REGISTRY_ERR_NOT_FOUND)
+        command_failed("no licence has this id, number or identifier");
+    else if (error == REGISTRY_ERR_REFUSED)
+        command_failed("several licences have this number: name one by its identifier or id");
+    else if (error)
+        command_failed("the registry can't be read: %s", registry_error_text(error));
+    return error == REGISTRY_OK;
+}
+
+bool desk_find_holder(struct desk *desk, const char *argument, const char *what,
+                      uint8_t id[REGISTRY_ID_BYTES])
+{
+    char storage[REGISTRY_NUMBER_BYTES_MAX], citizen[CITIZEN_NUMBER_BYTES];
+    struct buf text = BUF_OVER(storage);
+    if (!command_text(argument, "the number", &text))
+        return false;
+    struct bytes number = buf_bytes(&text);
+    if (citizen_number_read(number, citizen) == IDENTIFIER_OK) /* also of 15 digits, or with an x */
+        number = bytes_of(citizen, sizeof citizen);
+    enum registry_error error = registry_holder_id(desk->reader, number, id);
+    if (error == REGISTRY_ERR_NOT_FOUND)
+        command_failed("the registry knows no %s of this number", what);
+    else if (error)
+        command_failed("the registry can't be read: %s", registry_error_text(error));
+    return error == REGISTRY_OK;
+}
+
+bool desk_commit(struct desk *desk, struct registry_change *change, const char *not_found)
+{
+    enum registry_error error = registry_commit(desk->registry, change);
+    if (error == REGISTRY_OK)
+        return true;
+    if (error == REGISTRY_ERR_NOT_FOUND)
+        command_failed("nothing was changed: %s", not_found);
+    else if (error == REGISTRY_ERR_REFUSED && change->refusal)
+        command_failed("nothing was changed: %s", change->refusal);
+    else
+        command_failed("the registry did not take the change: %s", registry_error_text(error));
+    return false;
+}
