@@ -1,0 +1,258 @@
+// A site: Redis, registry, gateway on free ports in a temporary folder, all real, stopped and removed
+// when the test that made it ends. JWB_VARIANT chooses the build (release, asan).
+import { spawn, execFile } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import https from 'node:https';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const root = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../../..');
+const build = path.join(root, 'build', process.env.JWB_VARIANT ?? 'release');
+const run = promisify(execFile);
+
+export class Site {
+  #stops = [];
+  gateways = [];
+
+  // options: config (YAML sections merged over the defaults), licences, bad, redis (false: none)
+  static async start(t, options = {}) {
+    const site = new Site();
+    t.after(() => site.stop());
+    site.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'jwb-e2e-'));
+    site.options = options;
+    await site.#makeKeys();
+    if (options.redis !== false) await site.startRedis();
+    site.config('gateway', options.config);
+    if (options.licences !== 0) await site.importLicences(options.licences ?? 50);
+    if (options.gateway !== false) site.gateway = await site.startGateway('gateway');
+    return site;
+  }
+
+  path(name) { return path.join(this.folder, name); }
+  write(name, content) { fs.writeFileSync(this.path(name), content, { mode: 0o600 }); }
+  read(name) { return fs.readFileSync(this.path(name)); }
+
+  async #makeKeys() {
+    const openssl = (...args) => run('openssl', args, { cwd: this.folder });
+    await openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+      '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1',
+      '-keyout', 'server.key', '-out', 'server.pem');
+    this.ca = this.read('server.pem');
+    this.config('gateway', {});
+    await this.jwb('secret', 'create', this.path('gateway.secret'));
+    await this.jwb('secret', 'create', this.path('registry.secret'));
+    await this.jwb('key', 'create');
+  }
+
+  // Writes NAME.yaml: sections of key-value pairs.
+  config(name, sections = {}) {
+    const all = {
+      public: { address: '127.0.0.1', port: 0, certificate: 'server.pem', certificate_key: 'server.key' },
+      internal: { port: 0 },
+      loops: { count: 1 },
+      cache: { socket: this.path('redis.sock') },
+      evidence: { folder: `evidence-${name}` },
+      log: { level: 'info' },
+    };
+    for (const [section, keys] of Object.entries(sections)) all[section] = { ...all[section], ...keys };
+    const yaml = Object.entries(all).map(([section, keys]) =>
+      `${section}:\n` + Object.entries(keys).map(([k, v]) => `  ${k}: ${v}\n`).join('')).join('');
+    this.write(`${name}.yaml`, yaml);
+  }
+
+  async jwb(...args) { return (await this.tryJwb(...args, { must: true })).stdout; }
+  // Runs the tool; {code, stdout, stderr}. A last argument {input, config, must} sets those.
+  async tryJwb(...args) {
+    const set = typeof args.at(-1) === 'object' ? args.pop() : {};
+    const child = spawn(path.join(build, 'jwb'), args, {
+      cwd: this.folder,
+      env: { ...process.env, JWB_CONFIG: this.path(`${set.config ?? 'gateway'}.yaml`) },
+    });
+    const out = { stdout: '', stderr: '' };
+    child.stdout.on('data', (d) => { out.stdout += d; });
+    child.stderr.on('data', (d) => { out.stderr += d; });
+    child.stdin.on('error', () => {});
+    child.stdin.end(set.input ?? '');
+    const [code] = await once(child, 'close');
+    if (set.must && code !== 0) throw new Error(`jwb ${args.join(' ')}: exit ${code}: ${out.stderr}`);
+    return { code, ...out };
+  }
+
+  async startRedis(args = ['--save', '']) {
+    const child = spawn('redis-server', ['--port', '0', '--unixsocket', this.path('redis.sock'),
+      '--maxmemory-policy', 'noeviction', '--dir', this.folder, ...args]);
+    this.redisProcess = child;
+    this.#stops.push(() => kill(child));
+    await lineOf(child.stdout, /connections at/, 'redis-server');
+    child.stdout.resume();
+  }
+  async stopRedis(signal = 'SIGKILL') { await kill(this.redisProcess, signal); }
+  async redis(...args) {
+    return (await run('redis-cli', ['-s', this.path('redis.sock'), ...args.map(String)])).stdout.trim();
+  }
+
+  async importLicences(count, bad = 0) {
+    const file = this.path('licences.csv');
+    await this.jwb('licence', 'generate', String(count), '--seed', '7', '--bad', String(bad), '--encoding', 'gb18030', '--out', file);
+    await this.jwb('licence', 'import', file, '--rejects', this.path('rejects.csv'), '--source', 'test');
+    const text = new TextDecoder('gb18030').decode(fs.readFileSync(file));
+    const [heading, ...lines] = text.split(/\r?\n/).filter(Boolean).map((line) => line.split(','));
+    this.records = lines.map((fields) => Object.fromEntries(heading.map((name, i) =>
+      [name.trim(), (fields[i] ?? '').replace(/^"|"$/g, '')])));
+  }
+
+  // The first record is always a valid driving licence.
+  get holderNumber() { return this.records[0].CZZTDM; }
+
+  async startGateway(name) {
+    const child = spawn(path.join(build, 'jwb-gateway'), ['--config', this.path(`${name}.yaml`)], {
+      stdio: ['ignore', 'ignore', 'pipe'] });
+    const gateway = new Gateway(this, child);
+    this.gateways.push(gateway);
+    this.#stops.push(() => gateway.stop());
+    await gateway.waitForLog((line) => line.event === 'ready');
+    return gateway;
+  }
+
+  async token(role, ...args) {
+    if (role === 'holder' && !args.length)
+      return (await this.jwb('token', 'mint', '--role', 'holder', '--holder-number', '-',
+        { input: this.holderNumber, must: true })).trim();
+    const known = {
+      inspector: ['--subject', 'traffic-police/0417', '--client', 'terminal-7'],
+      partner: ['--client', 'car-rental'],
+      issuer: ['--client', '11410800000000000X'],
+    };
+    return (await this.jwb('token', 'mint', '--role', role, ...(args.length ? args : known[role]))).trim();
+  }
+
+  async stop() {
+    for (const stop of this.#stops.reverse()) await stop();
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export class Gateway {
+  log = [];
+  #waiting = [];
+  constructor(site, child) {
+    this.site = site;
+    this.child = child;
+    this.agent = new https.Agent({ keepAlive: true, ca: site.ca });
+    let rest = '';
+    child.stderr.on('data', (data) => {
+      const lines = (rest + data).split('\n');
+      rest = lines.pop();
+      for (const text of lines) this.#line(text);
+    });
+    child.on('exit', () => { for (const w of this.#waiting) w.reject(this.#died()); });
+  }
+  #died() { return new Error(`the gateway ended (${this.child.exitCode ?? this.child.signalCode}): ${this.text()}`); }
+  text() { return this.log.map((l) => l.text).slice(-60).join('\n'); }
+  #line(text) {
+    let line;
+    try { line = JSON.parse(text); } catch { line = {}; }
+    line.text = text;
+    this.log.push(line);
+    if (line.event === 'listening') this[line.protocol === 'https' ? 'port' : 'internalPort'] = line.port;
+    this.#waiting = this.#waiting.filter((w) => !(w.test(line) && (w.resolve(line), true)));
+  }
+  // A line that is there already, or comes within 20 s.
+  waitForLog(test, from = 0) {
+    const found = this.log.slice(from).find(test);
+    if (found) return found;
+    if (this.child.exitCode !== null) throw this.#died();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no such log line within 20 s: ${this.text()}`)), 20000);
+      this.#waiting.push({ test, resolve: (l) => { clearTimeout(timer); resolve(l); },
+        reject: (e) => { clearTimeout(timer); reject(e); } });
+    });
+  }
+
+  // {status, headers, body (Buffer), json()}; options: token, headers, body, internal
+  request(method, target, { token, headers = {}, body, internal = false } = {}) {
+    const all = { ...headers };
+    if (token) all.authorization = `Bearer ${token}`;
+    if (body !== undefined) all['content-length'] ??= Buffer.byteLength(body);
+    const options = { method, path: target, headers: all, host: '127.0.0.1' };
+    return new Promise((resolve, reject) => {
+      const request = internal
+        ? http.request({ ...options, port: this.internalPort })
+        : https.request({ ...options, port: this.port, agent: this.agent, servername: 'localhost' });
+      request.on('response', (response) => {
+        const chunks = [];
+        response.on('data', (c) => chunks.push(c));
+        response.on('error', reject);
+        response.on('end', () => resolve({
+          status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks),
+          json() { return JSON.parse(this.body.toString()); } }));
+      });
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+  json(method, target, token, value, headers = {}) {
+    return this.request(method, target, { token, body: JSON.stringify(value),
+      headers: { 'content-type': 'application/json', ...headers } });
+  }
+  async licences(token) { return (await this.request('GET', '/v1/licences', { token })).json().licences; }
+  // Displays a licence (the first valid driving licence without an id): the code's text.
+  async display(token, id) {
+    id ??= (await this.licences(token)).find((l) => l.status === 'valid').id;
+    const answer = await this.json('POST', '/v1/codes', token, { licence: id });
+    if (answer.status !== 201) throw new Error(`display: ${answer.status} ${answer.body}`);
+    return answer.json().code;
+  }
+  verify(code, token, headers = {}) {
+    return this.request('POST', '/v1/verify', { token, body: code, headers: { 'content-type': 'text/plain', ...headers } });
+  }
+  async verdict(code, token, headers) {
+    const answer = await this.verify(code, token, headers);
+    return answer.status === 200 ? answer.json() : { problem: answer.json().code, status: answer.status };
+  }
+  async metric(name) {
+    const text = (await this.request('GET', '/metrics', { internal: true })).body.toString();
+    const line = text.split('\n').find((l) => l.startsWith(`jwb_${name} `));
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
+  }
+  async stop(signal = 'SIGTERM') {
+    this.agent.destroy();
+    return kill(this.child, signal);
+  }
+}
+
+async function kill(child, signal = 'SIGTERM') {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill(signal);
+  if (child.stoppedByTest) child.kill('SIGCONT');
+  await gone;
+}
+
+function lineOf(stream, pattern, name) {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const timer = setTimeout(() => reject(new Error(`${name} did not start: ${text}`)), 20000);
+    stream.on('data', function look(data) {
+      text += data;
+      if (!pattern.test(text)) return;
+      clearTimeout(timer);
+      stream.off('data', look);
+      resolve();
+    });
+  });
+}
+
+// Asks again until `test` is true of what `ask` gave; for states that come by themselves within a bound.
+export async function until(ask, test, ms = 10000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await ask();
+    if (test(value)) return value;
+    if (Date.now() > end) throw new Error(`not within ${ms} ms; last: ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
