@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "gateway/face.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 #include "qr/qr.h"
 
 #define DISPLAY_STEPS(S)                                                                           \

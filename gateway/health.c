@@ -1,7 +1,7 @@
 /* GET /healthz, GET /readyz: for the operator's supervisor and load balancer. */
 #include "base/check.h"
 #include "base/clock.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 #include "gateway/relay.h"
 
 #define ALIVE_STEPS(S) S(answer_alive)

@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "gateway/face.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 
 #define LIST_BYTES_MAX    (256 * 1024)
 #define LICENCE_BYTES_MAX (2 * REGISTRY_LICENCE_BYTES_MAX + 512)

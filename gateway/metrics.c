@@ -2,7 +2,7 @@
  * else; labels are words of closed lists. */
 #include "base/check.h"
 #include "base/clock.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 #include "gateway/relay.h"
 
 #define METRICS_STEPS(S) S(answer_metrics)

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 #include "gateway/log.h"
 
 static void step_over(struct operation *op)
@@ -120,6 +120,25 @@ enum step_result operation_record(struct operation *op, struct journal_record *r
     home->recording_tail = &op->next;
     loop_task_queue(home->loop, LOOP_PHASE_RECORD, &home->record_task);
     return STEP_WAIT;
+}
+
+/* The turn's evidence leaves with one write; then those who waited for it go on. */
+void operation_write_records(struct loop_task *task)
+{
+    struct gateway_loop *home =
+        (struct gateway_loop *)((char *)task - offsetof(struct gateway_loop, record_task));
+    struct operation *op = home->recording;
+    bool written = journal_write(home->journal) == JOURNAL_OK;
+    home->recording = NULL;
+    home->recording_tail = &home->recording;
+    if (!written)
+        log_event(LOG_ERROR, "evidence can't be written", LOG_NUMBER("loop", home->index));
+    while (op) {
+        struct operation *next = op->next;
+        op->recorded = written;
+        operation_resume(op);
+        op = next;
+    }
 }
 
 /* Server-Timing (W3C): each finished step in milliseconds. */

@@ -74,6 +74,8 @@ void operation_resume(struct operation *op);
 /* Appends evidence; the step then returns what this returns. STEP_WAIT: when the turn's record is
  * written, or was not, op->recorded says which and the flow goes on. */
 enum step_result operation_record(struct operation *op, struct journal_record *record);
+/* A loop's record_task: writes this turn's evidence at once, then those that waited go on. */
+void operation_write_records(struct loop_task *task);
 
 /* The answers; each returns STEP_DONE. A body is static or from the request's pool. Every answer
  * says no-store unless `headers` has a cache-control of its own; x-request-id is added. */

@@ -1,7 +1,7 @@
 /* What anybody may fetch: the keys that codes are signed with, and the page behind a code's URL. */
 #include "base/check.h"
 #include "base/clock.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 
 /* ---- GET /.well-known/jwks.json ---- */
 

@@ -7,7 +7,7 @@
 #ifndef GATEWAY_RELAY_H
 #define GATEWAY_RELAY_H
 
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 
 /* The copy has been compared once when this returns, if the registry let it. NULL: ours. */
 struct relay *relay_start(struct gateway *gateway, const struct cache_options *options);

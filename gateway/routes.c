@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 
 #define ROUTE(id, method, path, listener, roles, scope, body_bytes_max, serves)                    \
     extern const struct flow serves##_flow;

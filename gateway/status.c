@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 
 #define STATUS_STEPS(S)                                                                            \
     S(read_handles) /* body -> handles                 */                                          \

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "gateway/face.h"
-#include "gateway/gateway.h"
+#include "gateway/home.h"
 
 #define VERIFY_STEPS(S)                                                                            \
     S(read_code)       /* body -> bytes -> claims; key, lifetime             */                    \

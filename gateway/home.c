@@ -1,0 +1,131 @@
+#include "gateway/home.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "gateway/log.h"
+
+bool gateway_mark_code(struct gateway_loop *home, struct bytes cose, uint8_t mark[CACHE_MAC_BYTES])
+{
+    uint8_t mac[CRYPTO_HASH_BYTES];
+    const struct bytes parts[] = {BYTES("jwb-code-1"), cose};
+    bool made = crypto_openssl.mac_compute(home->code_mac, parts, 2, mac) == CRYPTO_OK;
+    memcpy(mark, mac, CACHE_MAC_BYTES);
+    return made;
+}
+
+const struct registry_catalogue_entry *gateway_licence_type(struct gateway_loop *home,
+                                                            uint16_t index)
+{
+    if (index >= GATEWAY_CATALOGUE_MAX)
+        return NULL;
+    if (!home->types[index]) {
+        struct registry_catalogue_entry entry;
+        if (registry_licence_type(home->reader, index, &entry) != REGISTRY_OK)
+            return NULL;
+        home->types[index] = check_alloc(sizeof entry);
+        *home->types[index] = entry;
+    }
+    return home->types[index];
+}
+
+static bool derive(const uint8_t secret[CRYPTO_SECRET_BYTES], const char *purpose,
+                   uint8_t key[CRYPTO_SECRET_BYTES])
+{
+    return crypto_openssl.hkdf(secret, bytes_str(purpose), key, CRYPTO_SECRET_BYTES) == CRYPTO_OK;
+}
+
+/* K_token, K_code and K_face, separated by HKDF. */
+static bool derive_keys(struct gateway_loop *home, const uint8_t secret[CRYPTO_SECRET_BYTES])
+{
+    uint8_t key[CRYPTO_SECRET_BYTES];
+    bool made = derive(secret, "jwb-token-key-1", key) &&
+                (home->token_mac = crypto_openssl.mac_create(key)) &&
+                derive(secret, "jwb-code-key-1", key) &&
+                (home->code_mac = crypto_openssl.mac_create(key)) &&
+                derive(secret, "jwb-face-key-1", key) &&
+                (home->face_aead = crypto_openssl.aead_create(key));
+    crypto_wipe(key, sizeof key);
+    return made;
+}
+
+static void drop_keys(struct loop_keys *keys)
+{
+    for (size_t i = 0; i < KEYRING_KEYS_MAX; i++) {
+        crypto_openssl.signer_destroy(&keys->signers[i]);
+        crypto_openssl.verifier_destroy(&keys->verifiers[i]);
+    }
+}
+
+bool gateway_loop_use_settings(struct gateway_loop *home, struct settings *settings)
+{
+    const struct keyring *ring = &settings->keys.ring;
+    struct loop_keys keys = {0};
+    for (size_t i = 0; i < ring->count; i++) {
+        keys.signers[i] = crypto_openssl.signer_create(&settings->keys.pairs[i]);
+        keys.verifiers[i] = crypto_openssl.verifier_create(ring->keys[i].public_key);
+        if (!keys.signers[i] || !keys.verifiers[i]) {
+            drop_keys(&keys);
+            return false;
+        }
+    }
+    drop_keys(&home->keys);
+    home->keys = keys;
+    if (home->http && home->settings->tls && settings->tls) /* plain or not is settled at start */
+        http_set_tls(home->http, ROUTE_LISTENER_PUBLIC, settings->tls);
+    settings_release(&home->settings);
+    home->settings = settings_take(settings);
+    return true;
+}
+
+bool gateway_loop_open(struct gateway_loop *home, const uint8_t secret[CRYPTO_SECRET_BYTES],
+                       struct buf *why)
+{
+    struct gateway *gateway = home->gateway;
+    const struct config *config = gateway->settings->config;
+    const struct journal_options journal = {
+        .folder = config->evidence_folder,
+        .loop_index = home->index,
+        .sync_ms = (unsigned)config->evidence_sync_ms,
+        .file_bytes_max = config->evidence_file_bytes_max,
+        .turn_bytes_max = GATEWAY_EVIDENCE_BYTES,
+    };
+    enum journal_error opened = journal_open(&journal, &home->journal, why);
+    if (opened == JOURNAL_ERR_DAMAGED) { /* kept as it is; the next file was begun */
+        log_event(LOG_ERROR, "a journal is damaged", LOG_BYTES("why", buf_bytes(why)));
+        why->len = 0;
+    } else if (opened != JOURNAL_OK) {
+        return false;
+    }
+    home->reader = registry_reader_create(gateway->registry);
+    if (!home->reader) {
+        buf_printf(why, "%s: can't be opened for reading", config->registry_path);
+        return false;
+    }
+    /* Request ids: unguessable enough not to collide between restarts and loops. */
+    if (crypto_openssl.random((uint8_t *)&home->next_request_id, 7) != CRYPTO_OK ||
+        !derive_keys(home, secret) || !gateway_loop_use_settings(home, gateway->settings)) {
+        buf_put_str(why, "the crypto library refused the keys");
+        return false;
+    }
+    home->loop = loop_create();
+    return true;
+}
+
+void gateway_loop_close(struct gateway_loop *home)
+{
+    if (home->http)
+        http_detach(&home->http);
+    if (home->cache)
+        cache_destroy(&home->cache);
+    registry_reader_destroy(&home->reader);
+    if (home->journal)
+        journal_close(&home->journal);
+    drop_keys(&home->keys);
+    crypto_openssl.mac_destroy(&home->token_mac);
+    crypto_openssl.mac_destroy(&home->code_mac);
+    crypto_openssl.aead_destroy(&home->face_aead);
+    settings_release(&home->settings);
+    for (size_t i = 0; i < GATEWAY_CATALOGUE_MAX; i++)
+        free(home->types[i]);
+}

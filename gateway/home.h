@@ -1,0 +1,108 @@
+/* What all loops share, and what each has of its own. */
+#ifndef GATEWAY_HOME_H
+#define GATEWAY_HOME_H
+
+#include <pthread.h>
+
+#include "base/histogram.h"
+#include "cache/copy.h"
+#include "evidence/journal.h"
+#include "gateway/operation.h"
+#include "gateway/routes.h"
+#include "gateway/settings.h"
+#include "loop/worker.h"
+#include "protocol/code.h"
+#include "registry/registry.h"
+
+#define GATEWAY_LOOPS_MAX      64
+#define GATEWAY_CATALOGUE_MAX  1024 /* entries kept per loop; those behind are read each time */
+#define GATEWAY_EVIDENCE_BYTES (1024 * 1024) /* of one turn's records */
+#define CODE_KEY_LINGER_S      60 /* a code's key in Redis outlives it: docs/PROTOCOL.md */
+
+/* Whose single uses the present Redis can vouch for: codes issued after `since`. */
+struct vouch {
+    char run_id[CACHE_RUN_ID_BYTES]; /* zeros: no Redis yet */
+    int64_t since;                   /* Unix seconds */
+};
+
+struct relay;
+
+struct gateway {
+    struct registry *registry;
+    struct copy *copy;
+    struct worker_pool *workers;
+    struct relay *relay;
+    struct http *http;
+    struct settings *settings;     /* main's reference; each loop has its own */
+    struct settings *started_with; /* kept: rooms borrow texts of keys that take effect at start */
+    uint16_t public_port, internal_port;
+    struct gateway_loop *loops[GATEWAY_LOOPS_MAX];
+    unsigned loop_count;
+    /* Set by the relay, read by the loops. */
+    _Atomic bool registry_behind; /* its change numbers lie below the copy's: a restored backup */
+    /* Set by the loops, taken by the relay: Redis and the copy disagree about this list. */
+    _Atomic bool list_suspect[REGISTRY_LISTS_MAX];
+};
+
+/* Counted by one loop, read by any thread. */
+struct gateway_counters {
+    struct histogram step_us[ROUTE_COUNT][FLOW_STEPS_MAX];
+    _Atomic uint64_t answers[ROUTE_COUNT][6]; /* by status / 100 */
+    _Atomic uint64_t problems[PROBLEM_COUNT];
+    _Atomic uint64_t reasons[REASON_COUNT];
+    _Atomic uint64_t beliefs[COPY_BELIEFS]; /* by enum copy_belief */
+    _Atomic uint64_t slow_path;             /* signatures checked */
+};
+static inline void count(_Atomic uint64_t *counter)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
+/* By place in the key file's ring. OpenSSL's contexts are not shared between threads. */
+struct loop_keys {
+    struct crypto_signer *signers[KEYRING_KEYS_MAX];
+    struct crypto_verifier *verifiers[KEYRING_KEYS_MAX];
+};
+
+struct gateway_loop {
+    struct gateway *gateway;
+    unsigned index;
+    pthread_t thread;
+    struct loop *loop;
+    struct http_loop *http;
+    struct cache *cache;
+    struct registry_reader *reader;
+    struct journal *journal;
+    struct settings *settings; /* this loop's reference */
+    struct vouch vouch;        /* told by the relay */
+
+    struct crypto_mac *token_mac, *code_mac;
+    struct crypto_aead *face_aead;
+    struct loop_keys keys;
+
+    struct loop_task record_task; /* writes this turn's evidence */
+    struct operation *recording, **recording_tail;
+    uint64_t next_request_id;
+    struct registry_catalogue_entry *types[GATEWAY_CATALOGUE_MAX];
+    struct gateway_counters counters;
+};
+
+/* Opens what a loop has of its own but its connections: journal, reader, keys, event loop. `home`
+ * has its gateway and index. False with a sentence in `why`; gateway_loop_close is due either way.
+ */
+bool gateway_loop_open(struct gateway_loop *home, const uint8_t secret[CRYPTO_SECRET_BYTES],
+                       struct buf *why);
+/* Closes all but the event loop, when its thread has ended. */
+void gateway_loop_close(struct gateway_loop *home);
+/* At start and reload: makes the loop's contexts for the settings' keys and takes a reference.
+ * False: ours, nothing has changed. */
+bool gateway_loop_use_settings(struct gateway_loop *home, struct settings *settings);
+/* The gateway's own mark on a code it issued: the first bytes of
+ * HMAC-SHA-256(K_code, "jwb-code-1" || COSE bytes). False: ours. */
+bool gateway_mark_code(struct gateway_loop *home, struct bytes cose, uint8_t mark[CACHE_MAC_BYTES]);
+/* The type's catalogue entry, or NULL when the registry has none or can't be asked. */
+const struct registry_catalogue_entry *gateway_licence_type(struct gateway_loop *home,
+                                                            uint16_t index);
+
+#endif
