@@ -11,7 +11,8 @@
 #include "gateway/config/table.h"
 #include "protocol/code.h"
 
-#define FILE_BYTES_MAX (64 * 1024) /* the whole table with its prose takes 8 */
+#define FILE_BYTES_MAX        (64 * 1024) /* the whole table with its prose takes 8 */
+#define SOCKET_PATH_BYTES_MAX 107         /* of sockaddr_un, less its NUL; cache.h has the same */
 
 #define MEMBER(section, key) offsetof(struct config, section##_##key)
 const struct config_row config_rows[] = {
@@ -165,6 +166,9 @@ static const char *broken_rule(const struct config *config, size_t *offset)
     *offset = MEMBER(internal, address);
     if (!is_loopback(config->internal_address))
         return "internal.address must be a loopback address: 127.0.0.1 or ::1";
+    *offset = MEMBER(cache, socket);
+    if (strlen(config->cache_socket) > SOCKET_PATH_BYTES_MAX)
+        return "cache.socket is longer than the 107 bytes that a Unix socket's path may have";
     *offset = MEMBER(code, refresh_s);
     if (config->code_refresh_s >= config->code_life_s)
         return "code.refresh_s must be less than code.life_s";

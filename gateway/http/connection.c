@@ -1,7 +1,7 @@
 /* Connections: counted and capped, with deadlines on the monotonic clock and a limit to what is
  * buffered. h2o 2.2.5 has hooks for none of this. So its callbacks on a socket are taken over after
- * each of its steps, ours call them, and to end a connection the socket is shut down: h2o sees an end
- * of file and frees what it has, in whatever state it is. */
+ * each of its steps, ours call them, and to end a connection the socket is shut down: h2o sees an
+ * end of file and frees what it has, in whatever state it is. */
 #include "gateway/http/connection.h"
 
 #include <stdlib.h>
@@ -96,10 +96,11 @@ static void look_after(struct http_request *c)
 static void on_bytes(h2o_socket_t *socket, const char *error)
 {
     struct http_request *c = socket->on_close.data;
-    if (!c->receiving)
-        set_receiving(c);
-    if (run_h2o(c, c->h2o_read, error) && !error)
-        look_after(c);
+    if (!run_h2o(c, c->h2o_read, error) || error)
+        return;
+    if (!c->receiving && !c->req && !c->answering)
+        set_receiving(c); /* the first octets of a request */
+    look_after(c);
 }
 
 static void on_sent(h2o_socket_t *socket, const char *error)
@@ -132,7 +133,8 @@ static void on_early(h2o_socket_t *socket, const char *error)
 void http_connection_wait(struct http_request *c)
 {
     /* h2o stopped reading. Going on without taking anything (the request's views point into the
-     * input) saves the two epoll_ctl of stop and start, as answers mostly come before more input. */
+     * input) saves the two epoll_ctl of stop and start, as answers mostly come before more input.
+     */
     h2o_socket_dont_read(c->socket, 1);
     h2o_socket_read_start(c->socket, on_early);
 }

@@ -12,11 +12,12 @@
 #include "base/check.h"
 
 enum {
-    ACCEPTS_PER_TURN = 64,   /* then those that are open have their turn */
-    ACCEPT_AGAIN_MS = 100,   /* after descriptors or memory ran out */
-    DRAIN_CLOSING_MS = 50,   /* for h2o to close what was shut down */
+    ACCEPTS_PER_TURN = 64, /* then those that are open have their turn */
+    ACCEPT_AGAIN_MS = 100, /* after descriptors or memory ran out */
+    DRAIN_CLOSING_MS = 50, /* for h2o to close what was shut down */
     RECEIVE_BYTES_MIN = 16384,
-    H2O_NEVER_MS = INT32_MAX /* 24 days: h2o's deadlines hang on the wall clock, ours replace them */
+    H2O_NEVER_MS =
+        INT32_MAX /* 24 days: h2o's deadlines hang on the wall clock, ours replace them */
 };
 
 /* ---- the process ---- */
@@ -31,7 +32,8 @@ struct http *http_create(const struct http_options *options)
     http->h2o.max_request_entity_size = options->body_bytes_max;
     http->h2o.http1.upgrade_to_http2 = 0;
     http->h2o.http1.req_timeout = H2O_NEVER_MS;
-    http->h2o.http2.callbacks = (h2o_protocol_callbacks_t){NULL, NULL}; /* a timer outlives drains */
+    http->h2o.http2.callbacks =
+        (h2o_protocol_callbacks_t){NULL, NULL}; /* a timer outlives drains */
     http_request_register(&http->h2o);
     return http;
 }
@@ -87,7 +89,8 @@ static int open_listening(const struct http_options *options, const union socket
                           socklen_t length)
 {
     int family = address->any.sa_family;
-    /* h2o takes all that the kernel has, and that tunes itself up to megabytes of requests ahead. */
+    /* h2o takes all that the kernel has, and that tunes itself up to megabytes of requests ahead.
+     */
     unsigned receive_bytes = options->header_bytes_max + options->body_bytes_max;
     if (receive_bytes < RECEIVE_BYTES_MIN)
         receive_bytes = RECEIVE_BYTES_MIN;
@@ -120,8 +123,7 @@ static uint16_t open_all(const struct http_options *options, union socket_addres
         socklen_t got = sizeof *address;
         CHECK(getsockname(listener->descriptors[i], &address->any, &got) == 0);
     }
-    return ntohs(address->any.sa_family == AF_INET ? address->v4.sin_port
-                                                   : address->v6.sin6_port);
+    return ntohs(address->any.sa_family == AF_INET ? address->v4.sin_port : address->v6.sin6_port);
 }
 
 uint16_t http_listen(struct http *http, const char *address, uint16_t port, struct http_tls *tls,

@@ -1,7 +1,7 @@
 /* HTTP/1.1 over libh2o: listeners, TLS, limits, requests and answers. No h2o type leaves this room.
  *
- * One `struct http` for the process, complete before threads start; one `struct http_loop` per event
- * loop, which accepts on sockets of its own (SO_REUSEPORT). HTTP/2 is off, by ALPN and by
+ * One `struct http` for the process, complete before threads start; one `struct http_loop` per
+ * event loop, which accepts on sockets of its own (SO_REUSEPORT). HTTP/2 is off, by ALPN and by
  * configuration (docs/decisions/). */
 #ifndef GATEWAY_HTTP_HTTP_H
 #define GATEWAY_HTTP_HTTP_H
@@ -17,22 +17,23 @@ struct http_tls;
 struct http_options {
     unsigned connections_max;     /* per loop; one more is closed at once and counted */
     unsigned body_bytes_max;      /* of any request; more gets 413 */
-    unsigned header_bytes_max;    /* all names and values of a request; more gets 431 */
-    unsigned request_timeout_ms;  /* from the first byte to the last of a request */
-    unsigned idle_timeout_ms;     /* keep-alive without a request */
+    unsigned header_bytes_max;    /* a request's head, its first line included; more gets 431 */
+    unsigned request_timeout_ms;  /* from the first bytes to the last of a request; a handshake */
+    unsigned idle_timeout_ms;     /* keep-alive without a request; a client to read its answer */
     unsigned tcp_user_timeout_ms; /* a peer that takes no data is dropped after this */
     unsigned backlog;
 };
 
-/* Called on the loop's thread for each complete request. `context` is what http_attach was given. The
- * handler answers exactly once, now or later; the request is valid until it has. */
+/* Called on the loop's thread for each complete request. `context` is what http_attach was given.
+ * The handler answers exactly once, now or later; the request is valid until it has. */
 typedef void http_handler(void *context, struct http_request *request);
 
+/* From here on SIGPIPE is ignored. */
 struct http *http_create(const struct http_options *options);
 void http_destroy(struct http **http);
 
-/* TLS 1.2 and later from PEM files: a chain, leaf first, and its key. NULL with a sentence that names
- * the file in `error`. Shared by loops; referenced by each that uses it. */
+/* TLS 1.2 and later from PEM files: a chain, leaf first, and its key. NULL with a sentence that
+ * names the file in `error`. Shared by loops; referenced by each that uses it. */
 struct http_tls *http_tls_create(const char *certificate_file, const char *key_file,
                                  struct buf *error);
 void http_tls_release(struct http_tls *tls); /* NULL is fine */
@@ -48,17 +49,22 @@ struct http_loop *http_attach(struct http *http, struct loop *loop, unsigned loo
                               void *context);
 /* On the loop's thread: new connections of that listener use `tls` from now on. */
 void http_set_tls(struct http_loop *http_loop, unsigned listener, struct http_tls *tls);
-/* On the loop's thread: stops accepting, lets running requests finish, then calls `drained` once, when
- * no connection is left or after drain_ms at the latest. */
+/* On the loop's thread, once: stops accepting, lets running requests finish, then calls `drained`
+ * once, when no connection is left; after drain_ms what is left is shut down, 50 ms later it is
+ * called in any case. */
 void http_drain(struct http_loop *http_loop, unsigned drain_ms, void (*drained)(void *context));
+/* After that. Memory of connections whose handler still has not answered stays till the process
+ * ends. */
 void http_detach(struct http_loop **http_loop);
 
 /* ---- the request: views live as long as it ---- */
 struct bytes http_method(const struct http_request *request);
-struct bytes http_path(const struct http_request *request);  /* normalised, without query */
+/* Percent-decoded, dots resolved, without query: "/a%2Fb/../c" is "/a/c". May hold any octet. */
+struct bytes http_path(const struct http_request *request);
 struct bytes http_query(const struct http_request *request); /* without '?', may be empty */
 struct bytes http_body(const struct http_request *request);
-/* The first header of that lowercase name, or an empty view with data NULL. */
+/* The first header of that lowercase name, or an empty view with data NULL. Those that frame a
+ * message are checked and not told: host, content-length, transfer-encoding, expect, upgrade. */
 struct bytes http_header(const struct http_request *request, const char *name);
 /* The peer's address, e.g. "127.0.0.1" (no port). */
 void http_put_peer(const struct http_request *request, struct buf *out);
@@ -72,17 +78,19 @@ struct http_answer_header {
 };
 struct http_answer {
     unsigned status;
-    const char *content_type;   /* NULL: none */
-    struct bytes body;          /* static, or from the request's pool */
-    const struct http_answer_header *headers;
-    size_t header_count; /* at most 12 */
-    bool close;          /* end the connection after it */
+    const char *content_type;                 /* NULL: none */
+    struct bytes body;                        /* static, or from the request's pool */
+    const struct http_answer_header *headers; /* borrowed for the call, and their values */
+    size_t header_count;                      /* at most 12 */
+    bool close;                               /* end the connection after it */
 };
 /* Once per request; the request is gone when this returns. HEAD gets no body. */
 void http_respond(struct http_request *request, const struct http_answer *answer);
 
 /* ---- counters, one set per loop; any thread may read (relaxed) ---- */
 struct http_counters {
+    /* malformed: refused before a handler saw it (400, 413, 417, 431). requests: all others, and
+     * those refused by us after h2o took them. */
     _Atomic uint64_t accepted, refused_full, tls_failed, requests, malformed;
     _Atomic uint64_t connections; /* now */
 };

@@ -11,8 +11,10 @@ struct refusal {
 };
 
 #define REFUSAL(status, title, code)                                                               \
-    {status, BYTES("{\"type\":\"about:blank\",\"title\":\"" title "\",\"status\":" #status         \
-                   ",\"code\":\"" code "\"}\n")}
+    {                                                                                              \
+        status, BYTES("{\"type\":\"about:blank\",\"title\":\"" title "\",\"status\":" #status      \
+                      ",\"code\":\"" code "\"}\n")                                                 \
+    }
 
 static const char PROBLEM_JSON[] = "application/problem+json";
 
@@ -38,7 +40,8 @@ static bool is_field(struct bytes line, struct bytes name_and_colon)
 
 /* Reads the head as it was received, for h2o tells handlers neither of Host and the two framing
  * fields nor how often they came: 0, 400 or 431. The input begins with a head that h2o could parse.
- * RFC 9112: bare LF (2.2), folded lines (5.2), Host (3.2), Content-Length and Transfer-Encoding (6.3). */
+ * RFC 9112: bare LF (2.2), folded lines (5.2), Host (3.2), Content-Length and Transfer-Encoding
+ * (6.3). */
 static unsigned check_head(struct bytes input, int version, size_t header_bytes_max)
 {
     unsigned hosts = 0, lengths = 0, encodings = 0;
@@ -223,6 +226,8 @@ static const char *reason_of(unsigned status)
         return "Accepted";
     case 204:
         return "No Content";
+    case 303:
+        return "See Other";
     case 304:
         return "Not Modified";
     case 400:

@@ -282,6 +282,11 @@ static void rules_across_keys_hold(void **state)
     config_destroy(&config);
     config = read_good(RULES_KEPT "internal: {address: 127.255.0.9}\n");
     config_destroy(&config);
+    char socket[160] = RULES_KEPT "cache: {socket: /";
+    memset(socket + strlen(socket), 's', 107);
+    strncat(socket, "}\n", 3);
+    assert_refused(socket, ":3: cache.socket is longer than the 107 bytes that a Unix socket's path "
+                           "may have");
     assert_refused(RULES_KEPT "code: {life_s: 30, refresh_s: 30}\n",
                    ":3: code.refresh_s must be less than code.life_s");
     assert_refused(RULES_KEPT "code: {life_s: 30}\n",
