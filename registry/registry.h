@@ -1,6 +1,6 @@
 /* The registry: holders, licences and their versions, holds, places in the status lists, change
- * numbers, catalogues. A replica of what the issuing authorities deliver (their systems are the source
- * of truth), plus enforcement's holds, which are its own. Personal fields are sealed with
+ * numbers, catalogues. A replica of what the issuing authorities deliver (their systems are the
+ * source of truth), plus enforcement's holds, which are its own. Personal fields are sealed with
  * AES-256-GCM and found by keyed hash; neither the file nor its journal holds a name or a number.
  *
  * One `struct registry` per process: it owns the writer's thread. One `struct registry_reader` per
@@ -15,26 +15,26 @@
 struct registry;
 struct registry_reader;
 
-#define REGISTRY_ID_BYTES          16 /* random identifiers of licences and holders */
-#define REGISTRY_TEXT_BYTES_MAX    512  /* one text field of a licence */
-#define REGISTRY_CODE_BYTES_MAX    63   /* a type's or an issuer's code */
-#define REGISTRY_NUMBER_BYTES_MAX  32   /* a holder's number: 18 by GB 11643 and GB 32100 */
-#define REGISTRY_CASE_BYTES_MAX    64   /* agency, case number, source */
-#define REGISTRY_LICENCE_BYTES_MAX 4096 /* all texts of one licence, decrypted */
+#define REGISTRY_ID_BYTES            16   /* random identifiers of licences and holders */
+#define REGISTRY_TEXT_BYTES_MAX      512  /* one text field of a licence */
+#define REGISTRY_CODE_BYTES_MAX      63   /* a type's or an issuer's code */
+#define REGISTRY_NUMBER_BYTES_MAX    32   /* a holder's number: 18 by GB 11643 and GB 32100 */
+#define REGISTRY_CASE_BYTES_MAX      64   /* agency, case number, source */
+#define REGISTRY_LICENCE_BYTES_MAX   4096 /* all texts of one licence, decrypted */
 #define REGISTRY_HOLDER_LICENCES_MAX 100
-#define REGISTRY_LISTS_MAX         256
-#define REGISTRY_RUN_ID_BYTES      40
-#define REGISTRY_BATCH_MAX         500 /* records of one import batch: about 20 ms of the lock */
+#define REGISTRY_LISTS_MAX           256
+#define REGISTRY_RUN_ID_BYTES        40
+#define REGISTRY_BATCH_MAX           500 /* records of one import batch: about 20 ms of the lock */
 
 enum registry_error {
     REGISTRY_OK = 0,
     REGISTRY_ERR_NOT_FOUND, /* the peer's: no such licence, holder, hold or place */
-    REGISTRY_ERR_REFUSED,   /* the peer's: a rule forbids it (a hold that exists, an unknown agency) */
+    REGISTRY_ERR_REFUSED,   /* the peer's: a rule forbids it, like a second hold of one case */
     REGISTRY_ERR_BUSY,      /* not now: locked by another process, queue full */
     REGISTRY_ERR_STORAGE,   /* ours: the disk, the file, the database's own error; no memory, no
                                randomness */
     REGISTRY_ERR_SEALED,    /* ours: a field does not open with this key, or the key is another's */
-    REGISTRY_ERR_SCHEMA,    /* ours: a database of a newer version */
+    REGISTRY_ERR_SCHEMA,    /* ours: a database of a newer version, or no registry */
 };
 const char *registry_error_text(enum registry_error error);
 
@@ -42,10 +42,10 @@ struct registry_options {
     const char *path;
     const uint8_t *secret; /* CRYPTO_SECRET_BYTES; sealing and finding keys are derived from it */
     const struct crypto_provider *crypto;
-    bool create;                  /* make the database when there is none */
-    unsigned queue_max;           /* changes that may wait for the writer */
-    unsigned busy_timeout_ms;     /* how long the writer waits for another process's lock */
-    unsigned checkpoint_ms;       /* between passive WAL checkpoints, on a thread of their own */
+    bool create;              /* make the database when there is none */
+    unsigned queue_max;       /* changes that may wait for the writer */
+    unsigned busy_timeout_ms; /* how long the writer waits for another process's lock */
+    unsigned checkpoint_ms;   /* between passive WAL checkpoints, on a thread of their own */
 };
 
 /* Opens, brings the schema up to date, starts the writer. On failure *registry stays NULL and `why`
@@ -64,19 +64,19 @@ enum registry_holder_kind {
     HOLDER_ENTERPRISE = 1,
 };
 
-/* One licence as of one version. Views point into the query's storage. At the place of an old version
- * the texts and dates are the licence's present ones; version, list, index and status are the
- * place's. */
+/* One licence as of one version. Views point into the query's storage. At the place of an old
+ * version the texts and dates are the licence's present ones; version, list, index and status are
+ * the place's. */
 struct registry_licence {
-    uint8_t id[REGISTRY_ID_BYTES];        /* what the interface calls `id`: never the identifier */
+    uint8_t id[REGISTRY_ID_BYTES]; /* what the interface calls `id`: never the identifier */
     uint8_t holder_id[REGISTRY_ID_BYTES];
     enum registry_holder_kind holder_kind;
-    uint16_t type, issuer, version;       /* indices of the catalogues; version counts from 1 */
-    struct bytes type_code, type_name;    /* "11210031100000...", "机动车驾驶证" */
+    uint16_t type, issuer, version;    /* indices of the catalogues; version counts from 1 */
+    struct bytes type_code, type_name; /* "11210031100000...", "机动车驾驶证" */
     struct bytes issuer_code, issuer_name;
-    struct bytes name;                    /* ZZMC, the licence's own title */
-    struct bytes number;                  /* ZZBH */
-    struct bytes identifier;              /* ZZBS, may be empty */
+    struct bytes name;       /* ZZMC, the licence's own title */
+    struct bytes number;     /* ZZBH */
+    struct bytes identifier; /* ZZBS, may be empty */
     struct bytes holder_name, holder_number;
     int32_t issued_on, valid_from, valid_until; /* civil days; -1: not given, or long-term */
     enum licence_status issuer_status;
@@ -133,8 +133,9 @@ struct registry_holder_query {
 enum registry_when registry_find_of_holder(struct registry_reader *reader,
                                            struct registry_holder_query *query);
 
-/* May `person` act for `holder` at `now`: is it himself, or an enterprise whose legal representative or
- * authorised agent he is? REGISTRY_OK, NOT_FOUND (no), or ours. Answers now; microseconds. */
+/* May `person` act for `holder` at `now`: is it himself, or an enterprise whose legal
+ * representative or authorised agent he is? REGISTRY_OK, NOT_FOUND (no), or ours. Answers now;
+ * microseconds. */
 enum registry_error registry_may_act(struct registry_reader *reader,
                                      const uint8_t person[REGISTRY_ID_BYTES],
                                      const uint8_t holder[REGISTRY_ID_BYTES], int64_t now);
@@ -168,8 +169,8 @@ enum registry_error registry_list_array(struct registry_reader *reader, uint16_t
 /* A number that changes whenever another connection has committed: cheap, to be polled. */
 enum registry_error registry_data_version(struct registry_reader *reader, uint32_t *version);
 
-/* The outbox: for each list, the changes that Redis has not been told yet; a list that is all relayed
- * has no row. */
+/* The outbox: for each list, the changes that Redis has not been told yet; a list that is all
+ * relayed has no row. */
 struct registry_outbox {
     uint16_t list;
     uint64_t first_seq, last_seq;
@@ -179,8 +180,8 @@ enum registry_error registry_outbox(struct registry_reader *reader, struct regis
 /* Is everything up to seq of the list relayed? NOT_FOUND while it is not. */
 enum registry_error registry_relayed(struct registry_reader *reader, uint16_t list, uint64_t seq);
 
-/* The last Redis that was met, and since when (Unix seconds) its codes' single use can be vouched for;
- * NOT_FOUND when none was. */
+/* The last Redis that was met, and since when (Unix seconds) its codes' single use can be vouched
+ * for; NOT_FOUND when none was. */
 enum registry_error registry_redis_run(struct registry_reader *reader,
                                        char run_id[REGISTRY_RUN_ID_BYTES], int64_t *since);
 
@@ -205,23 +206,23 @@ enum registry_error registry_issuer(struct registry_reader *reader, uint16_t ind
 
 /* ---- changing: one writer thread, group commit with full sync ---- */
 
-/* One licence as an authority delivers it: normalised, UTF-8, borrowed for the call. Its identity is
- * (type_code, issuer_code, number). A type's or issuer's name is kept from the first record that had
- * the code. A representative other than the last version's becomes the enterprise's, and the former
- * one ends; a record that names none changes nothing in that. */
+/* One licence as an authority delivers it: normalised, UTF-8, borrowed for the call. Its identity
+ * is (type_code, issuer_code, number). A type's or issuer's name is kept from the first record that
+ * had the code. A representative other than the last version's becomes the enterprise's, and the
+ * former one ends; a record that names none changes nothing in that. */
 struct registry_record {
     struct bytes type_code, type_name, name, number, identifier;
     struct bytes issuer_code, issuer_name;
     struct bytes holder_name, holder_number; /* number: 18 characters, upper case */
     enum registry_holder_kind holder_kind;
     struct bytes representative_name, representative_number; /* of an enterprise; may be empty */
-    int32_t issued_on, valid_from, valid_until; /* -1: not given, or long-term */
+    int32_t issued_on, valid_from, valid_until;              /* -1: not given, or long-term */
     enum licence_status issuer_status;
     uint64_t source_version; /* a record with a lower one than the registry's is passed over */
 };
 enum registry_outcome {
     OUTCOME_ADDED,
-    OUTCOME_NEW_VERSION,    /* a face field or date changed: a fresh place, the old one superseded */
+    OUTCOME_NEW_VERSION, /* a face field or date changed: a fresh place, the old one superseded */
     OUTCOME_STATUS_CHANGED, /* only the issuer's status changed */
     OUTCOME_UNCHANGED,
     OUTCOME_OLDER, /* the registry has a newer source version */
@@ -233,11 +234,11 @@ enum registry_change_kind {
     CHANGE_HOLD_LIFT,     /* licence, agency, case_number: closes only that case's hold */
     CHANGE_ISSUER_STATUS, /* licence, status */
     CHANGE_IMPORT,        /* records, outcomes, source: one transaction */
-    CHANGE_AGENT_GRANT,   /* holder (an enterprise), agent: holder ids; until: Unix seconds, 0 open */
-    CHANGE_AGENT_END,     /* holder, agent */
-    CHANGE_RELAYED,       /* list, seq: Redis knows every change up to here */
-    CHANGE_REDIS_RUN,     /* run_id, since */
-    CHANGE_RESTORED,      /* a new generation for every list: after a restore from a backup */
+    CHANGE_AGENT_GRANT, /* holder (an enterprise), agent: holder ids; until: Unix seconds, 0 open */
+    CHANGE_AGENT_END,   /* holder, agent */
+    CHANGE_RELAYED,     /* list, seq: Redis knows every change up to here */
+    CHANGE_REDIS_RUN,   /* run_id, since */
+    CHANGE_RESTORED,    /* a new generation for every list: after a restore from a backup */
 };
 struct registry_change {
     enum registry_change_kind kind;
@@ -248,9 +249,11 @@ struct registry_change {
     const struct registry_record *records; /* at most REGISTRY_BATCH_MAX */
     enum registry_outcome *outcomes;       /* as many */
     size_t record_count;
-    struct bytes source;                    /* 1 to REGISTRY_CASE_BYTES_MAX */
-    uint8_t import_file[CRYPTO_HASH_BYTES]; /* import: up to which line of which file (a hash of the */
-    uint64_t import_line;                   /* importer's choice) all is in; line 0: not kept */
+    struct bytes source; /* 1 to REGISTRY_CASE_BYTES_MAX */
+    /* import: up to which line of which file (a hash of the importer's choice) all is in, kept by
+     * the same transaction; line 0: nothing is kept */
+    uint8_t import_file[CRYPTO_HASH_BYTES];
+    uint64_t import_line;
     uint8_t holder[REGISTRY_ID_BYTES], agent[REGISTRY_ID_BYTES];
     int64_t until;
     uint16_t list;
@@ -265,8 +268,8 @@ struct registry_change {
 
     /* answered */
     enum registry_error error;
-    const char *refusal;                 /* with REFUSED: a sentence, static */
-    enum licence_status effective;       /* of the licence after the change */
+    const char *refusal;           /* with REFUSED: a sentence, static */
+    enum licence_status effective; /* of the licence after the change */
     struct {
         uint16_t list;
         uint64_t seq;
@@ -274,8 +277,8 @@ struct registry_change {
 
     struct registry_change *next; /* the writer's */
 };
-/* Hands a change to the writer; it and all it points to stay the writer's until `complete`. False when
- * the queue is full. Any thread. */
+/* Hands a change to the writer; it and all it points to stay the writer's until `complete`. False
+ * when the queue is full. Any thread. */
 bool registry_submit(struct registry *registry, struct registry_change *change);
 /* Submits and waits for the commit; not on a loop. `complete` is not called. */
 enum registry_error registry_commit(struct registry *registry, struct registry_change *change);

@@ -2,7 +2,6 @@
  * in. Nothing here knows what a change or a read means. */
 #include "registry/sqlite.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -153,6 +152,16 @@ bool sqlite_column_id(struct sqlite3_stmt *statement, int column, uint8_t id[REG
 void sqlite_reset(struct sqlite3_stmt *statement)
 {
     sqlite3_reset(statement);
+}
+
+bool sqlite_changed(const struct sqlite_connection *c)
+{
+    return sqlite3_changes(c->db) != 0;
+}
+
+const char *sqlite_message(const struct sqlite_connection *c)
+{
+    return sqlite3_errmsg(c->db);
 }
 
 enum registry_error sqlite_exec(struct sqlite_connection *c, const char *text)
@@ -374,8 +383,7 @@ enum registry_error sqlite_open(struct sqlite_connection *c, const struct sqlite
     enum registry_error error = connect_to(c, store, SQLITE_OPEN_READWRITE);
     if (!error)
         error = error_of(sqlite3_busy_handler(c->db, wait_for_lock, c));
-    if (!error) /* FULL: a commit is on the disk when it returns. MEMORY: what a savepoint keeps to go
-                   back to, which would be as much written again as the import itself */
+    if (!error) /* FULL: a commit is on the disk when it returns. MEMORY: no temporary files */
         error = sqlite_exec(c, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
                                "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;"
                                "PRAGMA cache_size = " CACHE_WRITER);

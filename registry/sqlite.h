@@ -1,6 +1,6 @@
 /* Private to the room: the embedded default, SQLite in WAL mode. What every connection shares
  * (sqlite.c), the changes inside a transaction (sqlite_change.c, sqlite_record.c) and the reads
- * (sqlite_read.c). sqlite3.h stands in those files only. */
+ * (sqlite_read.c). sqlite3.h stands in sqlite.c only. */
 #ifndef REGISTRY_SQLITE_H
 #define REGISTRY_SQLITE_H
 
@@ -59,6 +59,10 @@ struct bytes sqlite_column_bytes(struct sqlite3_stmt *statement, int column);
 /* False when the column is not of that length. */
 bool sqlite_column_id(struct sqlite3_stmt *statement, int column, uint8_t id[REGISTRY_ID_BYTES]);
 void sqlite_reset(struct sqlite3_stmt *statement);
+/* Whether the last statement that was run changed a row. */
+bool sqlite_changed(const struct sqlite_connection *c);
+/* What SQLite says about the connection's last error. */
+const char *sqlite_message(const struct sqlite_connection *c);
 
 /* ---- what reads and changes both know ---- */
 #define SEAL_LICENCE "licence" /* tables of sealed text */
@@ -92,8 +96,10 @@ enum registry_error sqlite_change_open(struct sqlite_connection *c,
                                        const struct sqlite_store *store, bool create,
                                        struct buf *why);
 enum registry_error sqlite_begin(struct sqlite_connection *c);
-/* Applies the change under a savepoint and sets its answers: all of it or nothing. When the whole
- * transaction is gone with it, *lost is set. */
+/* Applies the change and sets its answers: all of it or nothing, under a savepoint. An import has
+ * none, which would be as much written again as the import itself: it must be alone in its
+ * transaction, and after an error nothing is left to commit. *lost: an error took the whole
+ * transaction with it. */
 enum registry_error sqlite_apply(struct sqlite_connection *c, struct registry_change *change,
                                  bool *lost);
 enum registry_error sqlite_commit(struct sqlite_connection *c);

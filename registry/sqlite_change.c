@@ -2,8 +2,6 @@
  * Imports are in sqlite_record.c. */
 #include "registry/sqlite_change.h"
 
-#include <sqlite3.h>
-
 #include "base/check.h"
 #include "base/clock.h"
 
@@ -85,7 +83,7 @@ enum registry_error sqlite_change_open(struct sqlite_connection *c,
         return error;
     error = sqlite_prepare(c, texts, W_COUNT);
     if (error)
-        buf_printf(why, "%s: %s", store->path, sqlite3_errmsg(c->db));
+        buf_printf(why, "%s: %s", store->path, sqlite_message(c));
     return error;
 }
 
@@ -248,7 +246,7 @@ static enum registry_error change_hold(struct sqlite_connection *c, struct regis
     error = sqlite_run(hold);
     if (error)
         return error;
-    if (sqlite3_changes(c->db) == 0)
+    if (!sqlite_changed(c))
         return place ? change_refuse(change, "this case already holds the licence")
                      : REGISTRY_ERR_NOT_FOUND;
     return settle_and_answer(c, change, &l, now);
@@ -293,7 +291,7 @@ static enum registry_error change_agent(struct sqlite_connection *c, struct regi
     if (grant)
         sqlite_bind_int(set, 5, change->until);
     error = sqlite_run(set);
-    if (!error && sqlite3_changes(c->db) == 0)
+    if (!error && !sqlite_changed(c))
         return REGISTRY_ERR_NOT_FOUND;
     return error;
 }
@@ -307,7 +305,7 @@ static enum registry_error change_relayed(struct sqlite_connection *c,
     sqlite_bind_int(mark, 1, change->list);
     sqlite_bind_int(mark, 2, change->seq > INT64_MAX ? INT64_MAX : (int64_t)change->seq);
     enum registry_error error = sqlite_run(mark);
-    return !error && sqlite3_changes(c->db) == 0 ? REGISTRY_ERR_NOT_FOUND : error;
+    return !error && !sqlite_changed(c) ? REGISTRY_ERR_NOT_FOUND : error;
 }
 
 static enum registry_error change_redis_run(struct sqlite_connection *c,
@@ -382,6 +380,8 @@ static enum registry_error apply(struct sqlite_connection *c, struct registry_ch
 enum registry_error sqlite_apply(struct sqlite_connection *c, struct registry_change *change,
                                  bool *lost)
 {
+    if (change->kind == CHANGE_IMPORT)
+        return apply(c, change);
     enum registry_error error = sqlite_run(c->statements[W_SAVEPOINT]);
     if (!error)
         error = apply(c, change);

@@ -2,10 +2,8 @@
  * comes before the call returns. */
 #include "registry/sqlite.h"
 
-#include <sqlite3.h>
 #include <stdlib.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 
 struct registry_reader {

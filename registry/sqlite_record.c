@@ -2,13 +2,9 @@
  * one with a fresh place, another status, nothing, or older than what is there. */
 #include "registry/sqlite_change.h"
 
-#include <sqlite3.h>
-
-#include "base/clock.h"
-
-#define LIST_USED_MAX (STATUS_LIST_PLACES / 4 * 3) /* fuller, and finding a free place takes long  \
-                                                    */
-#define CATALOGUE_MAX 65535                        /* greatest index that fits a code's claim */
+/* fuller, and finding a free place takes long */
+#define LIST_USED_MAX (STATUS_LIST_PLACES / 4 * 3)
+#define CATALOGUE_MAX 65535 /* greatest index that fits a code's claim */
 #define VERSION_MAX   65535
 
 /* A record as it will be stored. */

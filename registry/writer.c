@@ -1,6 +1,6 @@
 /* The registry of this process: the writer's thread with its queue and group commit, and the thread
  * that checkpoints. One transaction with one full sync takes what is waiting: at most 64 changes,
- * no longer than 1 ms of them, and not more than one import. */
+ * and no longer than 1 ms of them. An import has a transaction of its own. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -80,11 +80,13 @@ bool registry_submit(struct registry *registry, struct registry_change *change)
     return room;
 }
 
-/* The next change, or NULL: none waits. */
-static struct registry_change *take(struct registry *registry)
+/* The next change for a batch; NULL: none waits, or an import that the batch has no place for. */
+static struct registry_change *take(struct registry *registry, bool import_too)
 {
     pthread_mutex_lock(&registry->lock);
     struct registry_change *change = registry->first;
+    if (change && change->kind == CHANGE_IMPORT && !import_too)
+        change = NULL;
     if (change) {
         registry->first = change->next;
         if (!registry->first)
@@ -117,8 +119,9 @@ struct batch {
 
 static struct registry_change *batch_take(struct batch *batch, struct registry *registry)
 {
-    struct registry_change *change =
-        batch->count < BATCH_CHANGES_MAX && !batch->import ? take(registry) : NULL;
+    struct registry_change *change = NULL;
+    if (batch->count < BATCH_CHANGES_MAX && !batch->import)
+        change = take(registry, batch->count == 0);
     if (change) {
         change->next = NULL;
         *batch->last = change;
@@ -137,7 +140,7 @@ static void clear_answers(struct registry_change *change)
     change->place_change.seq = 0;
 }
 
-/* Applies what waits. Not OK: nothing of the batch will be committed. */
+/* Applies what waits and commits it. Not OK: nothing of the batch is. */
 static enum registry_error apply_batch(struct registry *registry, struct batch *batch)
 {
     struct registry_change *change;
@@ -148,7 +151,16 @@ static enum registry_error apply_batch(struct registry *registry, struct batch *
         clear_answers(change);
         change->error = sqlite_apply(&registry->writing, change, &lost);
     }
-    return lost ? REGISTRY_ERR_STORAGE : sqlite_commit(&registry->writing);
+    if (batch->import && batch->first->error) {
+        sqlite_rollback(&registry->writing);
+        return REGISTRY_OK; /* its own error stands */
+    }
+    enum registry_error error = lost ? REGISTRY_ERR_STORAGE : sqlite_commit(&registry->writing);
+    if (error)
+        sqlite_rollback(&registry->writing);
+    else
+        atomic_fetch_add_explicit(&registry->counters.commits, 1, memory_order_relaxed);
+    return error;
 }
 
 static void complete_batch(struct registry *registry, struct batch *batch,
@@ -177,10 +189,6 @@ static void run_batch(struct registry *registry)
             continue;
     } else {
         error = apply_batch(registry, &batch);
-        if (error)
-            sqlite_rollback(&registry->writing);
-        else
-            atomic_fetch_add_explicit(&registry->counters.commits, 1, memory_order_relaxed);
     }
     complete_batch(registry, &batch, error);
     if (batch.import)
