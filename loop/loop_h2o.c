@@ -35,6 +35,7 @@ struct loop {
     bool ending;             /* in end_turn now */
     struct turn *turn;
     struct timer_list timers[LOOP_DURATIONS_MAX];
+    size_t timer_lists; /* so many of them were ever used */
     struct task_list tasks[LOOP_PHASE_COUNT];
     unsigned watches;
 
@@ -79,7 +80,7 @@ static void end_this_turn(struct loop *loop)
 static struct loop_timer *first_due(const struct loop *loop)
 {
     struct loop_timer *first = NULL;
-    for (size_t i = 0; i < LOOP_DURATIONS_MAX; i++) {
+    for (size_t i = 0; i < loop->timer_lists; i++) {
         struct loop_timer *timer = loop->timers[i].first;
         if (timer && (!first || timer->due_us < first->due_us))
             first = timer;
@@ -143,14 +144,17 @@ void loop_task_queue(struct loop *loop, enum loop_phase phase, struct loop_task 
 static struct timer_list *list_of(struct loop *loop, unsigned after_ms)
 {
     struct timer_list *unused = NULL;
-    for (size_t i = 0; i < LOOP_DURATIONS_MAX; i++) {
+    for (size_t i = 0; i < loop->timer_lists; i++) {
         struct timer_list *list = &loop->timers[i];
-        if (list->first && list->after_ms == after_ms)
+        if (list->after_ms == after_ms)
             return list;
         if (!list->first)
             unused = list;
     }
-    CHECK(unused); /* more than LOOP_DURATIONS_MAX durations at once */
+    if (!unused) {
+        CHECK(loop->timer_lists < LOOP_DURATIONS_MAX);
+        unused = &loop->timers[loop->timer_lists++];
+    }
     unused->after_ms = after_ms;
     return unused;
 }

@@ -75,8 +75,8 @@ struct later {
 
 static void answer_text(struct http_request *request, struct bytes text)
 {
-    http_respond(request, &(struct http_answer){
-                              .status = 200, .content_type = "text/plain", .body = text});
+    http_respond(request,
+                 &(struct http_answer){.status = 200, .content_type = "text/plain", .body = text});
 }
 
 static void answer_task(struct loop_task *task)
@@ -95,8 +95,11 @@ static void answer_views(struct http_request *request)
 {
     struct buf out;
     buf_init(&out, http_alloc(request, 4096), 4096);
-    const struct bytes views[] = {http_method(request), http_path(request), http_query(request),
-                                  http_body(request), http_header(request, "x-test"),
+    const struct bytes views[] = {http_method(request),
+                                  http_path(request),
+                                  http_query(request),
+                                  http_body(request),
+                                  http_header(request, "x-test"),
                                   http_header(request, "accept")};
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         buf_put(&out, views[i]);
@@ -295,9 +298,8 @@ struct client {
 static void dial(struct client *c)
 {
     *c = (struct client){.descriptor = socket(AF_INET, SOCK_STREAM, 0)};
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = 30};
     setsockopt(c->descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     assert_int_equal(connect(c->descriptor, (struct sockaddr *)&address, sizeof address), 0);

@@ -242,9 +242,14 @@ static void strange_targets_do_no_harm(void **state)
     static const struct {
         const char *target, *path;
     } targets[] = {
-        {"/../../etc", "|/etc|"}, {"/%2e%2e/%2E/x", "|/x|"}, {"/a%2fb", "|/a/b|"},
-        {"/%", "|/%|"},           {"/?", "|/||"},            {"*", "|/*|"},
-        {"http://b/c", "|/http://b/c|"}, {"/a?b?c#d", "|/a|b?c#d|"},
+        {"/../../etc", "|/etc|"},
+        {"/%2e%2e/%2E/x", "|/x|"},
+        {"/a%2fb", "|/a/b|"},
+        {"/%", "|/%|"},
+        {"/?", "|/||"},
+        {"*", "|/*|"},
+        {"http://b/c", "|/http://b/c|"},
+        {"/a?b?c#d", "|/a|b?c#d|"},
     };
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         struct client c;
@@ -360,8 +365,8 @@ static void input_while_waiting_is_kept(void **state)
     stop_serving(false);
 }
 
-/* Idle, slow and deaf clients would keep their connections for ever, or as long as a wall clock that
- * was set back says. */
+/* Idle, slow and deaf clients would keep their connections for ever, or as long as a wall clock
+ * that was set back says. */
 static void waits_for_clients_end(void **state)
 {
     (void)state;
@@ -468,9 +473,8 @@ static void a_drain_lets_requests_finish(void **state)
     on_loop(0, drain, (void *)20000);
     assert_int_equal(hear(&ahead), 200);
     assert_true(ended(&idle));
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int refused = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_not_equal(connect(refused, (struct sockaddr *)&address, sizeof address), 0);
     close(refused);
