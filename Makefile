@@ -43,10 +43,10 @@ E2E     := $(wildcard tests/e2e/*_test.mjs)
 LINTED  := $(sort $(wildcard $(ROOMS) tests loadtest))
 
 # Where the machine may still lack a compiler, its packages come before the first object.
-DEPS_FIRST := $(if $(filter test demo fuzz lint,$(MAKECMDGOALS)),deps)
+DEPS_FIRST := $(if $(filter test demo fuzz lint bench-quick,$(MAKECMDGOALS)),deps)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test test-unit test-e2e lint format fuzz demo install clean FORCE
+.PHONY: help deps build test test-unit test-e2e lint format fuzz bench-quick demo install clean FORCE
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## /{sub("%", "NAME", $$1); printf "  make %-12s %s\n", $$1, $$2}' \
 	    $(MAKEFILE_LIST)
@@ -92,7 +92,7 @@ build/jwb-gateway build/jwb: build/%: build/release/%
 
 # ---- testing ------------------------------------------------------------------------------------
 REAPER       := build/release/tests/suite
-UNIT_SUITES  := $(UNITS:%=build/asan/unit/%_test) \
+UNIT_SUITES  := $(UNITS:%=build/asan/unit/%_test) $(wildcard tests/independent/*_test.mjs) \
                 $(if $(TEST),,$(FUZZERS:%=build/asan/fuzz/%) $(wildcard tests/lint/*_test))
 E2E_PROGRAMS := $(if $(E2E),$(foreach v,release asan,build/$(v)/jwb build/$(v)/jwb-gateway))
 
@@ -136,6 +136,16 @@ fuzz-%: build/fuzz/fuzz/% ## one of them, tests/fuzz/fuzz_NAME.c
 	@mkdir -p build/fuzz/corpus/$*
 	$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/$*- \
 	    build/fuzz/corpus/$* tests/fuzz/corpus/$*
+
+# ---- measuring ----------------------------------------------------------------------------------
+BENCH_PROGRAMS := build/release/loadtest/floor build/release/loadtest/trip
+
+$(BENCH_PROGRAMS): %: %.o build/release/libjwb.a
+	@echo '  LINK $@'
+	@$(CC) $(LDFLAGS_release) $(LDFLAGS) $^ $(LIBS) -o $@
+
+bench-quick: deps build $(BENCH_PROGRAMS) ## the gateway beside the least it could cost, in under 3 minutes
+	@loadtest/bench.mjs
 
 # ---- using --------------------------------------------------------------------------------------
 demo: deps build ## the whole job on real parts: display, scan, verify, seize

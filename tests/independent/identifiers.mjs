@@ -1,10 +1,12 @@
 // The identifiers of docs/PROTOCOL.md section 13, written from that document alone. They are no part
-// of a code; each check answers 'ok' or what is wrong first.
+// of a code; each check answers 'ok' or what is wrong first. Lengths are octets of UTF-8.
 
 const ALPHABET_36 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const ALPHABET_31 = '0123456789ABCDEFGHJKLMNPQRTUWXY';
 const LICENCE_ROOT = '1.2.156.3005.2.';
 const MAX_LICENCE_LENGTH = 128;
+
+const lengthOf = (text) => Buffer.byteLength(text);
 
 function mod37Check(text) {
   let p = 36;
@@ -23,7 +25,7 @@ function areLicenceSegments(segments) {
 }
 
 export function checkLicence(text) {
-  if (text.length > MAX_LICENCE_LENGTH) return 'length';
+  if (lengthOf(text) > MAX_LICENCE_LENGTH) return 'length';
   if (!text.startsWith(LICENCE_ROOT)) return 'root';
   const rest = text.slice(LICENCE_ROOT.length);
   if (!/^[0-9A-Z.]*$/.test(rest)) return 'character';
@@ -54,7 +56,7 @@ function checkFormerCitizen(text) {
 
 // Answers {result, read}: read is the number of 18 characters if the result is 'ok'.
 export function checkCitizen(text) {
-  if (text.length !== 15 && text.length !== 18) return { result: 'length' };
+  if (lengthOf(text) !== 15 && lengthOf(text) !== 18) return { result: 'length' };
   if (!/^([0-9]{15}|[0-9]{17}[0-9Xx])$/.test(text)) return { result: 'character' };
   if (text.length === 15) return checkFormerCitizen(text);
   if (!isBirthday(text.slice(6, 14))) return { result: 'date' };
@@ -64,7 +66,7 @@ export function checkCitizen(text) {
 
 // The answer 'check' is a warning: some lawful early codes fail it.
 export function checkCreditCode(text) {
-  if (text.length !== 18) return 'length';
+  if (lengthOf(text) !== 18) return 'length';
   const values = [...text].map((character) => ALPHABET_31.indexOf(character));
   if (values.includes(-1)) return 'character';
   let sum = 0;

@@ -16,6 +16,9 @@ const DAY_S = 86400;
 const P256_N = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
 const P256_HALF_N = (P256_N - 1n) / 2n;
 
+// The largest time in a JWKS (7).
+const MAX_TIME_S = 999999999999;
+
 const TEXT = /^(https:\/\/[A-Za-z0-9][A-Za-z0-9._~:/-]{0,23}\/v[#/])?([0-9]{1,600})$/;
 const BLANKS = ' \t\r\n';
 
@@ -241,6 +244,13 @@ function coordinateOf(text) {
   return octets;
 }
 
+// Fails for a point that is not on the curve. Only what is needed goes in: other members, key_ops
+// say, could make the import fail.
+export async function importPoint({ x, y }) {
+  return webcrypto.subtle.importKey(
+    'jwk', { kty: 'EC', crv: 'P-256', x, y }, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify']);
+}
+
 async function kidOf(x, y) {
   const key = encodeCbor(new Map([[1, 2], [-1, 1], [-2, x], [-3, y]]));
   const thumbprint = await webcrypto.subtle.digest('SHA-256', key);
@@ -248,12 +258,13 @@ async function kidOf(x, y) {
 }
 
 function isCodeSigningKey(jwk) {
+  if (typeof jwk !== 'object' || jwk === null) throw new Error('JWKS: a key is not an object');
   return jwk.kty === 'EC' && jwk.crv === 'P-256' && jwk.use === 'sig' && jwk.alg === 'ES256';
 }
 
 function timeOf(value, absent) {
   if (value === undefined) return absent;
-  if (!Number.isSafeInteger(value)) throw new Error('JWKS: nbf or exp is not an integer');
+  if (!isUint(value, MAX_TIME_S + 1)) throw new Error('JWKS: nbf or exp is not a time');
   return value;
 }
 
@@ -261,14 +272,11 @@ async function readKey(jwk) {
   const x = coordinateOf(jwk.x);
   const y = coordinateOf(jwk.y);
   if (jwk.kid !== await kidOf(x, y)) throw new Error('JWKS: a kid is not the thumbprint of its key');
-  // Only what is needed goes in: other members, key_ops say, could make the import fail.
-  const point = { kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y };
   return {
     alg: ALG_ES256,
     useFrom: timeOf(jwk.nbf, 0),
     retireAt: timeOf(jwk.exp, Infinity),
-    publicKey: await webcrypto.subtle.importKey(
-      'jwk', point, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['verify']),
+    publicKey: await importPoint(jwk),
   };
 }
 
@@ -292,7 +300,7 @@ function isCanonicalSignature(signature) {
   return r > 0n && r < P256_N && s > 0n && s <= P256_HALF_N;
 }
 
-async function isSignedBy(key, message) {
+export async function isSignedBy(key, message) {
   return isCanonicalSignature(message.signature) && webcrypto.subtle.verify(
     { name: 'ECDSA', hash: 'SHA-256' }, key.publicKey, message.signature, message.toBeSigned);
 }
