@@ -1,5 +1,7 @@
 #include "protocol/digits.h"
 
+#include <endian.h>
+
 #define GROUP_BYTES 7
 
 /* Digits of 0 to 7 bytes: the least number that holds 2^(8n) - 1. */
@@ -28,20 +30,39 @@ void digits_write(struct buf *out, struct bytes bytes)
     write_group(out, bytes);
 }
 
+/* Eight digits at once: each step joins neighbours, to numbers below 100, 10^4, 10^8. */
+static bool read_eight(const uint8_t *digits, uint64_t *value)
+{
+    const uint64_t zeros = 0x3030303030303030, high_halves = 0xF0F0F0F0F0F0F0F0;
+    uint64_t v;
+    memcpy(&v, digits, sizeof v);
+    v = le64toh(v);
+    /* '0' to '9' are 0x30 to 0x39: six more must not reach 0x40. */
+    if ((v & high_halves) != zeros || ((v + 0x0606060606060606) & high_halves) != zeros)
+        return false;
+    v = ((v - zeros) * (10 * (UINT64_C(1) << 8) + 1) >> 8) & 0x00FF00FF00FF00FF;
+    v = (v * (100 * (UINT64_C(1) << 16) + 1) >> 16) & 0x0000FFFF0000FFFF;
+    *value = v * (10000 * (UINT64_C(1) << 32) + 1) >> 32;
+    return true;
+}
+
 static bool read_group(struct buf *out, const uint8_t *digits, size_t n)
 {
-    uint8_t octets[GROUP_BYTES];
-    uint64_t value = 0;
-    for (size_t i = 0; i < DIGITS[n]; i++) {
-        unsigned digit = (unsigned)digits[i] - '0';
-        if (digit > 9)
+    const uint8_t *end = digits + DIGITS[n];
+    uint64_t value = 0, eight;
+    for (; (end - digits) % 8 != 0; digits++) {
+        if (*digits < '0' || *digits > '9')
             return false;
-        value = value * 10 + digit;
+        value = value * 10 + (*digits - '0');
     }
-    for (size_t i = 0; i < n; i++, value >>= 8)
-        octets[i] = (uint8_t)value;
-    buf_put(out, bytes_of(octets, n));
-    return value == 0;
+    for (; digits < end; digits += 8) {
+        if (!read_eight(digits, &eight))
+            return false;
+        value = value * 100000000 + eight;
+    }
+    const uint64_t octets = htole64(value);
+    buf_put(out, bytes_of(&octets, n));
+    return value >> (8 * n) == 0;
 }
 
 bool digits_read(struct buf *out, struct bytes digits)

@@ -153,7 +153,16 @@ enum member { KTY, CRV, USE, ALG, KID, X, Y, NBF, EXP, MEMBERS };
 static const char *const MEMBER_NAMES[MEMBERS] = {"kty", "crv", "use", "alg", "kid",
                                                   "x",   "y",   "nbf", "exp"};
 
-/* The values of one key's members, as they stand; data is NULL for those that are not there. */
+/* A value of any kind, as it stands. */
+static struct bytes scan_value(struct scanner *s)
+{
+    peek(s);
+    const uint8_t *begin = s->rest.data;
+    skip(s, DEPTH_MAX);
+    return bytes_of(begin, (size_t)(s->rest.data - begin));
+}
+
+/* The values of one key's members; data is NULL for those that are not there. */
 static void scan_key(struct scanner *s, struct bytes value[MEMBERS])
 {
     memset(value, 0, MEMBERS * sizeof *value);
@@ -171,16 +180,28 @@ static void scan_key(struct scanner *s, struct bytes value[MEMBERS])
         else if (value[m].data)
             fail(s); /* twice */
         else
-            value[m] = m < NBF ? scan_string(s) : scan_word(s);
+            value[m] = scan_value(s);
     } while (take(s, ','));
     expect(s, '}');
 }
 
-static bool read_coordinate(struct bytes text, uint8_t *coordinate)
+static bool read_coordinate(struct bytes value, uint8_t *coordinate)
 {
     struct buf out;
     buf_init(&out, coordinate, COORD_BYTES);
-    return buf_put_from_base64url(&out, text) && out.len == COORD_BYTES;
+    return value.len > 2 && value.data[0] == '"' &&
+           buf_put_from_base64url(&out, bytes_of(value.data + 1, value.len - 2)) &&
+           out.len == COORD_BYTES;
+}
+
+static bool is_point(const struct crypto_provider *crypto,
+                     const uint8_t public_key[CRYPTO_PUBLIC_BYTES])
+{
+    struct crypto_verifier *verifier = crypto->verifier_create(public_key);
+    const bool created = verifier != NULL;
+    if (created)
+        crypto->verifier_destroy(&verifier);
+    return created;
 }
 
 /* A whole number of seconds; leaves *seconds alone when there is no text. */
@@ -201,23 +222,26 @@ static bool read_time(struct bytes text, int64_t *seconds)
 
 static bool is_ours(const struct bytes value[MEMBERS])
 {
-    return bytes_equal(value[KTY], BYTES("EC")) && bytes_equal(value[CRV], BYTES("P-256")) &&
-           bytes_equal(value[USE], BYTES("sig")) && bytes_equal(value[ALG], BYTES("ES256"));
+    return bytes_equal(value[KTY], BYTES("\"EC\"")) &&
+           bytes_equal(value[CRV], BYTES("\"P-256\"")) &&
+           bytes_equal(value[USE], BYTES("\"sig\"")) && bytes_equal(value[ALG], BYTES("\"ES256\""));
 }
 
 static bool add_key(struct keyring *ring, const struct crypto_provider *crypto,
                     const struct bytes value[MEMBERS])
 {
-    uint8_t storage[2 * KID_BYTES];
+    uint8_t storage[2 * KID_BYTES + 2];
     struct buf kid = BUF_OVER(storage);
     struct keyring_key key = {
         .alg = COSE_ALG_ES256, .use = KEY_USE_CODE, .public_key = {0x04}, .retire_at = INT64_MAX};
     if (!read_coordinate(value[X], key.public_key + 1) ||
         !read_coordinate(value[Y], key.public_key + 1 + COORD_BYTES) ||
         !read_time(value[NBF], &key.use_from) || !read_time(value[EXP], &key.retire_at) ||
-        keyring_add(ring, crypto, &key) != KEYRING_OK)
+        !is_point(crypto, key.public_key) || keyring_add(ring, crypto, &key) != KEYRING_OK)
         return false;
+    buf_put_u8(&kid, '"');
     buf_put_hex(&kid, bytes_of(ring->keys[ring->count - 1].kid, KID_BYTES));
+    buf_put_u8(&kid, '"');
     return bytes_equal(value[KID], buf_bytes(&kid));
 }
 

@@ -61,9 +61,10 @@ const struct keyring_key *keyring_signing(const struct keyring *ring, enum key_u
  * kid in lowercase hexadecimal. */
 void keyring_write_jwks(const struct keyring *ring, int64_t now, struct buf *out);
 /* Reads such a set: EC P-256 keys with use "sig" and alg "ES256". Members it does not know are
- * ignored; keys of other kinds are skipped; a kid that is not the key's thumbprint, a duplicate or
- * a malformed set give false. publish_at and use_from become 0, retire_at INT64_MAX unless the
- * extension members "nbf" and "exp" (Unix seconds, as keyring_write_jwks writes them) say else. */
+ * ignored; keys of other kinds are skipped; a point that is not on the curve, a kid that is not the
+ * key's thumbprint, a duplicate or a malformed set give false, and the ring stays as it was.
+ * publish_at and use_from become 0, retire_at INT64_MAX unless the extension members "nbf" and
+ * "exp" (Unix seconds, as keyring_write_jwks writes them) say else. */
 bool keyring_read_jwks(struct keyring *ring, const struct crypto_provider *crypto,
                        struct bytes json);
 

@@ -2,8 +2,14 @@
  *
  * token = "jwb1." base64url(CBOR) "." base64url(MAC), where MAC is the first 16 bytes of
  * HMAC-SHA-256(K_token, "jwb-token-1" || CBOR) and CBOR is the deterministic array
- * [role, subject, client, scopes, iat, exp]. Nothing in a token is a person's number: the subject
- * is a random identifier of the registry, a terminal's or partner's client identifier is a name. */
+ * [role, subject, client, scopes, iat, exp]. Nothing in a token is a person's number. Who asks is
+ * in subject and client; `-` is recorded, and means nothing:
+ *
+ *   role       subject                                          client
+ *   holder     the registry's random holder id, 32 hex digits   -
+ *   inspector  <agency>/<officer>                               the terminal
+ *   partner    -                                                the partner's name
+ *   issuer     -                                                the issuer's code */
 #ifndef PROTOCOL_TOKEN_H
 #define PROTOCOL_TOKEN_H
 
@@ -37,11 +43,10 @@ unsigned token_role_scopes(enum token_role role);
 
 struct token_claims {
     enum token_role role;
-    struct bytes
-        subject; /* holder: the registry's random id; inspector: badge or agency's name of them */
-    struct bytes client; /* terminal, partner or issuer code; may be empty */
-    unsigned scopes;     /* set of enum token_scope */
-    int64_t issued_at;   /* Unix seconds */
+    struct bytes subject; /* may be empty, as may the client */
+    struct bytes client;
+    unsigned scopes;   /* set of enum token_scope */
+    int64_t issued_at; /* Unix seconds */
     int64_t expires_at;
 };
 

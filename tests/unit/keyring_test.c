@@ -19,12 +19,14 @@ static struct keyring_key example_key(void)
     return key;
 }
 
-/* A key that differs by `n`; only its octets matter here. */
+/* A key for each `n` up to KEYRING_KEYS_MAX, the same at every call. */
 static struct keyring_key numbered_key(unsigned n)
 {
+    static struct crypto_key_pair pairs[KEYRING_KEYS_MAX + 1];
     struct keyring_key key = example_key();
-    key.public_key[64] = (uint8_t)n;
-    key.public_key[63] = (uint8_t)(n >> 8);
+    if (pairs[n].public_key[0] == 0)
+        assert_int_equal(crypto->key_generate(&pairs[n]), CRYPTO_OK);
+    memcpy(key.public_key, pairs[n].public_key, sizeof key.public_key);
     return key;
 }
 
@@ -166,6 +168,9 @@ static void foreign_sets_are_read(void **state)
          "{\"kty\":\"EC\",\"crv\":\"P-384\"},{}]}",
          1},
         {"{\"keys\":[{" EXAMPLE ",\"nbf\":0,\"exp\":999999999999}]}", 1},
+        {"{\"keys\":[{\"kty\":[],\"kid\":5,\"x\":null,\"exp\":\"\"}," /* not looked at */
+         "{" EXAMPLE "}]}",
+         1},
     };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         static struct keyring ring;
@@ -207,7 +212,8 @@ static void malformed_sets_are_refused(void **state)
         "{\"keys\":[{" EXAMPLE_KIND "\"kid\":\"496bd8af\",\"x\":\"AAAA\",\"y\":\"AAAA\"}]}",
         "{\"a\":[[[[[[[[[]]]]]]]]],\"keys\":[]}",
         "{\"a\":\"\\\"}",
-        "{\"keys\":[{\"kty\":[]}]}",
+        "{\"keys\":[{\"kty\":[}]}",
+        "{\"keys\":[{" EXAMPLE_KIND "\"kid\":\"496bd8af\",\"x\":\"\",\"y\":\"}]}",
     };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         static struct keyring ring;

@@ -7,6 +7,8 @@
 #include "protocol/identifier.h"
 #include "tests/support.h"
 
+static const struct crypto_provider *const providers[] = {&crypto_openssl, &crypto_mbedtls};
+
 static json_t *load(const char *path)
 {
     json_error_t error;
@@ -125,7 +127,6 @@ static const char *replay(const json_t *file, const json_t *vector,
 static void both_providers_agree_with_every_code(void **state)
 {
     (void)state;
-    static const struct crypto_provider *const providers[] = {&crypto_openssl, &crypto_mbedtls};
     static const char *const results[] = {"ok",           "malformed",      "bad_signature",
                                           "code_expired", "not_yet_valid",  "unknown_key",
                                           "key_revoked",  "licence_expired"};
@@ -144,9 +145,86 @@ static void both_providers_agree_with_every_code(void **state)
         for (size_t r = 0; r < sizeof results / sizeof *results; r++)
             seen[r] += strcmp(expected, results[r]) == 0;
     }
-    assert_true(i >= 60);
+    assert_true(i >= 190);
     for (size_t r = 0; r < sizeof results / sizeof *results; r++)
         assert_true(seen[r] > 0);
+    json_decref(file);
+}
+
+/* ---- signatures.json, jwks.json
+ * ----------------------------------------------------------------- */
+
+/* Without this the edges of r and s would be where nobody else has them. */
+static void both_providers_agree_with_every_signature(void **state)
+{
+    (void)state;
+    json_t *file = load("tests/vectors/signatures.json"), *item;
+    const json_t *key = json_object_get(file, "key");
+    uint8_t public_key[CRYPTO_PUBLIC_BYTES];
+    struct buf point = BUF_OVER(public_key);
+    size_t i;
+    buf_put_u8(&point, 4);
+    assert_true(buf_put_from_base64url(&point, string_of(key, "x")));
+    assert_true(buf_put_from_base64url(&point, string_of(key, "y")));
+    for (size_t p = 0; p < 2; p++) {
+        struct crypto_verifier *verifier = providers[p]->verifier_create(public_key);
+        assert_non_null(verifier);
+        json_array_foreach(json_object_get(file, "codes"), i, item)
+        {
+            uint8_t storage[CODE_COSE_BYTES_MAX];
+            struct buf cose = BUF_OVER(storage);
+            struct code code;
+            assert_true(buf_put_from_hex(&cose, string_of(item, "cose")));
+            assert_int_equal(code_parse(buf_bytes(&cose), &code), CODE_OK);
+            assert_string_equal(
+                code_error_text(code_check_signature(&code, providers[p], verifier)),
+                json_string_value(json_object_get(item, "result")));
+        }
+        assert_true(i >= 4);
+        providers[p]->verifier_destroy(&verifier);
+    }
+    json_decref(file);
+}
+
+static void compare_keys(const json_t *expected, const struct keyring *ring)
+{
+    const json_t *key;
+    size_t i;
+    assert_int_equal(ring->count, json_array_size(expected));
+    json_array_foreach(expected, i, key)
+    {
+        const struct keyring_key *k = &ring->keys[i];
+        assert_true(hex_equal(bytes_of(k->kid, KID_BYTES), string_of(key, "kid")));
+        assert_true(integer_of(key, "use_from") == k->use_from);
+        if (json_is_null(json_object_get(key, "retire_at")))
+            assert_true(k->retire_at == INT64_MAX);
+        else
+            assert_true(integer_of(key, "retire_at") == k->retire_at);
+    }
+}
+
+/* Without this we would take key sets that others refuse, or the reverse. */
+static void both_providers_agree_with_every_key_set(void **state)
+{
+    (void)state;
+    json_t *file = load("tests/vectors/jwks.json"), *item;
+    size_t read[2] = {0}, i;
+    json_array_foreach(json_object_get(file, "sets"), i, item)
+    {
+        const json_t *expected = json_object_get(item, "expect");
+        const bool wanted = bytes_equal(string_of(expected, "result"), BYTES("ok"));
+        char *set = json_dumps(json_object_get(item, "jwks"), JSON_COMPACT);
+        for (size_t p = 0; p < 2; p++) {
+            static struct keyring ring;
+            ring.count = 0;
+            if (keyring_read_jwks(&ring, providers[p], guarded(0, bytes_str(set))) != wanted)
+                fail_msg("%s", json_string_value(json_object_get(item, "name")));
+            compare_keys(json_object_get(expected, "keys"), &ring);
+        }
+        free(set);
+        read[wanted]++;
+    }
+    assert_true(read[false] > 25 && read[true] > 8);
     json_decref(file);
 }
 
@@ -216,6 +294,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_providers_agree_with_every_code),
+        cmocka_unit_test(both_providers_agree_with_every_signature),
+        cmocka_unit_test(both_providers_agree_with_every_key_set),
         cmocka_unit_test(digits_agree),
         cmocka_unit_test(identifiers_agree),
     };

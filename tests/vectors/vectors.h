@@ -56,6 +56,9 @@ enum signing {
     R_ZERO,
     S_ZERO,
     BOTH_ZERO,
+    R_ORDER, /* r = n */
+    S_ORDER,
+    R_LARGEST, /* 2^256 - 1 */
     BY_STRANGER,
     OVER_PAYLOAD, /* alone, without Sig_structure */
     OTHER_CONTEXT,
@@ -78,8 +81,11 @@ struct vector {
     int signature_more; /* octets added to the signature, -1 or 1 */
     size_t cut;         /* octets taken off the end of the message */
     struct patch patches[24];
-    const char *before, *after; /* the digits, instead of https://jwb.example/v# */
-    const char *text;           /* instead of all that */
+    const char *holder_name;    /* instead of the claims' */
+    struct bytes before, after; /* the digits, instead of https://jwb.example/v# */
+    bool aliased;               /* 2^56 is added to the first group of digits */
+    bool text_only;             /* what is wrong is in the text: the octets are not given */
+    struct bytes text;          /* instead of all that */
 };
 
 extern const struct code_claims typical_claims;
