@@ -5,42 +5,11 @@
 static const char HEX[] = "0123456789abcdef";
 static const char BASE64URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Room for n octets at the end, or NULL with the overflow set. */
-static uint8_t *grow(struct buf *b, size_t n)
-{
-    if (b->overflow || n > b->cap - b->len) {
-        b->overflow = true;
-        return NULL;
-    }
-    uint8_t *at = b->data + b->len;
-    b->len += n;
-    return at;
-}
-
-void buf_put(struct buf *b, struct bytes bytes)
-{
-    uint8_t *at = grow(b, bytes.len);
-    if (at && bytes.len)
-        memcpy(at, bytes.data, bytes.len);
-}
-
-void buf_put_u8(struct buf *b, uint8_t octet)
-{
-    uint8_t *at = grow(b, 1);
-    if (at)
-        *at = octet;
-}
-
 void buf_put_u32be(struct buf *b, uint32_t value)
 {
     const uint8_t octets[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16),
                                (uint8_t)(value >> 8), (uint8_t)value};
     buf_put(b, bytes_of(octets, sizeof octets));
-}
-
-void buf_put_str(struct buf *b, const char *text)
-{
-    buf_put(b, bytes_str(text));
 }
 
 void buf_put_decimal(struct buf *b, int64_t value)
@@ -93,7 +62,7 @@ const char *buf_cstr(struct buf *b)
 
 void buf_put_hex(struct buf *b, struct bytes bytes)
 {
-    uint8_t *at = grow(b, bytes.len * 2);
+    uint8_t *at = buf_grow(b, bytes.len * 2);
     for (size_t i = 0; at && i < bytes.len; i++) {
         *at++ = (uint8_t)HEX[bytes.data[i] >> 4];
         *at++ = (uint8_t)HEX[bytes.data[i] & 15];
@@ -109,7 +78,7 @@ void buf_put_base64url(struct buf *b, struct bytes bytes)
             group |= (uint32_t)bytes.data[i + 1] << 8;
         if (n > 2)
             group |= bytes.data[i + 2];
-        uint8_t *at = grow(b, n + 1);
+        uint8_t *at = buf_grow(b, n + 1);
         for (size_t k = 0; at && k <= n; k++)
             at[k] = (uint8_t)BASE64URL[(group >> (18 - 6 * k)) & 63];
     }
@@ -166,34 +135,33 @@ bool buf_put_from_hex(struct buf *out, struct bytes text)
     return buf_ok(out);
 }
 
-static int base64url_value(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
+/* The values of the alphabet's characters plus one; 0: none of them. */
+static const uint8_t BASE64URL_VALUES[256] = {
+    ['A'] = 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,         12,         13,
+    14,         15, 16, 17, 18, 19, 20, 21, 22, 23, 24,         25,         26,
+    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,         38,         39,
+    40,         41, 42, 43, 44, 45, 46, 47, 48, 49, 50,         51,         52,
+    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['-'] = 63, ['_'] = 64,
+};
 
 bool buf_put_from_base64url(struct buf *out, struct bytes text)
 {
-    if (text.len % 4 == 1)
-        return false;
+    const size_t rest = text.len % 4;
+    uint8_t *at = buf_grow(out, text.len / 4 * 3 + (rest ? rest - 1 : 0));
     uint32_t group = 0;
     unsigned bits = 0;
+    if (!buf_ok(out) || rest == 1)
+        return false;
     for (size_t i = 0; i < text.len; i++) {
-        int value = base64url_value(text.data[i]);
-        if (value < 0)
+        const uint8_t value = BASE64URL_VALUES[text.data[i]];
+        if (!value)
             return false;
-        group = group << 6 | (uint32_t)value;
+        group = group << 6 | (value - 1u);
         bits += 6;
         if (bits >= 8) {
             bits -= 8;
-            buf_put_u8(out, (uint8_t)(group >> bits));
-            group &= (1u << bits) - 1;
+            *at++ = (uint8_t)(group >> bits);
         }
     }
-    return group == 0 && buf_ok(out);
+    return (group & ((1u << bits) - 1)) == 0; /* spare bits */
 }

@@ -34,10 +34,38 @@ static inline struct bytes buf_bytes(const struct buf *b)
     return (struct bytes){b->data, b->len};
 }
 
-void buf_put(struct buf *b, struct bytes bytes);
-void buf_put_u8(struct buf *b, uint8_t octet);
+/* Room for n octets at the end, to be written by the caller, or NULL with the overflow set. */
+static inline uint8_t *buf_grow(struct buf *b, size_t n)
+{
+    if (b->overflow || n > b->cap - b->len) {
+        b->overflow = true;
+        return NULL;
+    }
+    uint8_t *at = b->data + b->len;
+    b->len += n;
+    return at;
+}
+
+static inline void buf_put(struct buf *b, struct bytes bytes)
+{
+    uint8_t *at = buf_grow(b, bytes.len);
+    if (at && bytes.len)
+        memcpy(at, bytes.data, bytes.len);
+}
+
+static inline void buf_put_u8(struct buf *b, uint8_t octet)
+{
+    uint8_t *at = buf_grow(b, 1);
+    if (at)
+        *at = octet;
+}
+
+static inline void buf_put_str(struct buf *b, const char *text)
+{
+    buf_put(b, bytes_str(text));
+}
+
 void buf_put_u32be(struct buf *b, uint32_t value);
-void buf_put_str(struct buf *b, const char *text);
 /* Decimal digits of value. */
 void buf_put_decimal(struct buf *b, int64_t value);
 /* printf's formats; a result that does not fit whole is an overflow. */

@@ -63,35 +63,47 @@ int32_t civil_day_at(int64_t unix_s)
     return (int32_t)(local >= 0 ? local / 86400 : -((86399 - local) / 86400));
 }
 
-static void put_padded(struct buf *b, int value, int width)
+static uint8_t *write_padded(uint8_t *at, int value, int width)
 {
-    for (int scale = width == 4 ? 1000 : 10; scale; scale /= 10)
-        buf_put_u8(b, (uint8_t)('0' + value / scale % 10));
+    for (int i = width; i-- > 0; value /= 10)
+        at[i] = (uint8_t)('0' + value % 10);
+    return at + width;
+}
+
+static uint8_t *write_date(uint8_t *at, int32_t days)
+{
+    int year, month, day;
+    civil_from_days(days, &year, &month, &day);
+    at = write_padded(at, year, 4);
+    *at++ = '-';
+    at = write_padded(at, month, 2);
+    *at++ = '-';
+    return write_padded(at, day, 2);
 }
 
 void buf_put_date(struct buf *b, int32_t days)
 {
-    int year, month, day;
-    civil_from_days(days, &year, &month, &day);
-    put_padded(b, year, 4);
-    buf_put_u8(b, '-');
-    put_padded(b, month, 2);
-    buf_put_u8(b, '-');
-    put_padded(b, day, 2);
+    uint8_t *at = buf_grow(b, sizeof "2006-01-02" - 1);
+    if (at)
+        write_date(at, days);
 }
 
 void buf_put_timestamp(struct buf *b, int64_t unix_s)
 {
+    static const char zone[] = "+08:00";
     int32_t days = civil_day_at(unix_s);
     int second = (int)(unix_s + CLOCK_UTC8_S - (int64_t)days * 86400);
-    buf_put_date(b, days);
-    buf_put_u8(b, 'T');
-    put_padded(b, second / 3600, 2);
-    buf_put_u8(b, ':');
-    put_padded(b, second / 60 % 60, 2);
-    buf_put_u8(b, ':');
-    put_padded(b, second % 60, 2);
-    buf_put_str(b, "+08:00");
+    uint8_t *at = buf_grow(b, sizeof "2006-01-02T15:04:05+08:00" - 1);
+    if (!at)
+        return;
+    at = write_date(at, days);
+    *at++ = 'T';
+    at = write_padded(at, second / 3600, 2);
+    *at++ = ':';
+    at = write_padded(at, second / 60 % 60, 2);
+    *at++ = ':';
+    at = write_padded(at, second % 60, 2);
+    memcpy(at, zone, sizeof zone - 1);
 }
 
 bool civil_read_date(struct bytes text, int32_t *days)

@@ -109,6 +109,16 @@ uint64_t copy_compared_us(const struct copy *copy)
     return atomic_load_explicit(&copy->compared_us, memory_order_acquire);
 }
 
+uint8_t copy_bits(const struct copy *copy, uint16_t list, uint32_t index)
+{
+    const struct list *own = list_of(copy, list);
+    if (!own)
+        return 0;
+    const _Atomic uint64_t *word = &own->words[index / PLACES_PER_WORD];
+    unsigned shift = 2 * (index % PLACES_PER_WORD);
+    return (uint8_t)(atomic_load_explicit(word, memory_order_acquire) >> shift & 3);
+}
+
 enum copy_belief copy_believe(const struct copy *copy, const struct cache_ask *ask,
                               uint64_t connection_up_since_us, uint64_t now_us)
 {
@@ -123,11 +133,9 @@ enum copy_belief copy_believe(const struct copy *copy, const struct cache_ask *a
     if (!ask->answered || !ask->list_present || !own)
         return COPY_ASK_SILENT;
 
-    const _Atomic uint64_t *word = &own->words[ask->index / PLACES_PER_WORD];
-    unsigned shift = 2 * (ask->index % PLACES_PER_WORD);
     uint64_t generation = atomic_load_explicit(&own->generation, memory_order_acquire);
     uint64_t seq = atomic_load_explicit(&own->seq, memory_order_acquire);
-    uint64_t bits = atomic_load_explicit(word, memory_order_acquire) >> shift & 3;
+    uint8_t bits = copy_bits(copy, ask->list, ask->index);
     if (ask->generation != generation || ask->seq < seq || ask->bits != bits)
         return COPY_ASK_DIFFER;
 

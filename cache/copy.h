@@ -23,7 +23,7 @@ struct copy_position {
     bool present;
     uint64_t generation, seq;
 };
-struct copy_position copy_position(const struct copy *copy, uint16_t list);
+struct copy_position copy_position(const struct copy *copy, uint16_t list); /* any thread */
 /* The next change, seq = position's + 1 (CHECKed). */
 void copy_apply(struct copy *copy, uint16_t list, uint64_t seq, struct cache_change change);
 /* The whole list anew. False when COPY_LISTS_MAX or memory is reached: then the registry is asked.
@@ -48,6 +48,8 @@ enum copy_belief {
  * connection_up_since_us of 0 says that there is none, and is COPY_ASK_STALE. */
 enum copy_belief copy_believe(const struct copy *copy, const struct cache_ask *ask,
                               uint64_t connection_up_since_us, uint64_t now_us);
+/* The two bits of a place as the copy has them, however old; 0 when it lacks the list. */
+uint8_t copy_bits(const struct copy *copy, uint16_t list, uint32_t index);
 /* When the last comparison began, CLOCK_MONOTONIC microseconds; 0: never, or in doubt. */
 uint64_t copy_compared_us(const struct copy *copy);
 

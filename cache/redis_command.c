@@ -21,26 +21,36 @@ static size_t put_digits(char *out, uint64_t value)
     return n;
 }
 
-/* A type's mark, a number, CR LF: one put, since a verify writes sixteen of them. */
-static void put_head(struct buf *out, char mark, size_t number)
+/* A type's mark, a number, CR LF, which are HEAD_BYTES_MAX at the most; returns how many. */
+#define HEAD_BYTES_MAX 23
+static size_t write_head(char head[HEAD_BYTES_MAX], char mark, size_t number)
 {
-    char head[24] = {mark};
+    head[0] = mark;
     size_t n = 1 + put_digits(head + 1, number);
     head[n++] = '\r';
     head[n++] = '\n';
-    buf_put(out, bytes_of(head, n));
+    return n;
 }
 
 void command_open(struct buf *out, unsigned arguments)
 {
-    put_head(out, '*', arguments);
+    char head[HEAD_BYTES_MAX];
+    buf_put(out, bytes_of(head, write_head(head, '*', arguments)));
 }
 
+/* In one piece: a verify puts a dozen. */
 void command_put(struct buf *out, struct bytes argument)
 {
-    put_head(out, '$', argument.len);
-    buf_put(out, argument);
-    buf_put(out, BYTES("\r\n"));
+    char head[HEAD_BYTES_MAX];
+    size_t n = write_head(head, '$', argument.len);
+    uint8_t *at = buf_grow(out, n + argument.len + 2);
+    if (!at)
+        return;
+    memcpy(at, head, n);
+    if (argument.len)
+        memcpy(at + n, argument.data, argument.len);
+    at[n + argument.len] = '\r';
+    at[n + argument.len + 1] = '\n';
 }
 
 void command_put_decimal(struct buf *out, uint64_t argument)
@@ -69,10 +79,12 @@ static void key_add(struct key *key, struct bytes text)
 static void key_add_hex(struct key *key, const uint8_t *octets, size_t n)
 {
     CHECK(2 * n <= KEY_BYTES_MAX - key->len);
+    char *at = key->text + key->len;
     for (size_t i = 0; i < n; i++) {
-        key->text[key->len++] = HEX[octets[i] >> 4];
-        key->text[key->len++] = HEX[octets[i] & 15];
+        *at++ = HEX[octets[i] >> 4];
+        *at++ = HEX[octets[i] & 15];
     }
+    key->len += 2 * n;
 }
 
 struct key key_decimal(uint64_t value)

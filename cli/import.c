@@ -86,8 +86,9 @@ static void print_report(FILE *out, const struct import_options *options,
     for (size_t i = 0; i < r->type_count; i++)
         fprintf(out, "  %8llu  %s (%s)\n", (unsigned long long)r->types[i].accepted,
                 r->types[i].name, r->types[i].code);
+    bool kept = r->rejected && options->reject_path;
     fprintf(out, "rejected    %llu%s%s\n", (unsigned long long)r->rejected,
-            r->rejected ? "; they are in " : "", r->rejected ? options->reject_path : "");
+            kept ? "; they are in " : "", kept ? options->reject_path : "");
     for (size_t i = 0; i < IMPORT_REASON_COUNT; i++)
         if (r->reason[i])
             fprintf(out, "  %8llu  %s\n", (unsigned long long)r->reason[i],
@@ -100,7 +101,7 @@ static void print_report(FILE *out, const struct import_options *options,
 /* JSON can't hold a path in another encoding. */
 static const char *utf8_path(const char *path)
 {
-    return utf8_valid(bytes_str(path)) ? path : NULL;
+    return path && utf8_valid(bytes_str(path)) ? path : NULL;
 }
 
 static json_t *report_json(const struct import_options *options, const struct import_report *r,
@@ -159,6 +160,8 @@ static int import(const char *config, struct import_options *options, bool json)
     enum import_error error = import_file(desk.registry, desk.reader, options, report, &why);
     double seconds = (double)(clock_mono_us() - began_us) / 1e6;
     end_screen(&screen);
+    if (error == IMPORT_ERR_REJECTS)
+        options->reject_path = NULL; /* it does not hold them all */
     if (!error || report->lines)
         tell(options, report, seconds, json);
     if (error && bytes_start_with(buf_bytes(&why), bytes_str(options->path)))

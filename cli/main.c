@@ -1,4 +1,5 @@
 /* jwb: the operator's tool. Finds the command and runs it; the table is in commands.c. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -91,6 +92,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to tell, as a full disk is */
     int status = run(argc - 1, argv + 1);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_SUCCESS)
         status = command_failed("standard output can't be written");

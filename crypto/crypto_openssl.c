@@ -12,6 +12,7 @@
 #include <openssl/param_build.h>
 #include <openssl/rand.h>
 
+#include "base/check.h"
 #include "crypto/crypto.h"
 #include "crypto/room.h"
 
@@ -290,20 +291,30 @@ static struct crypto_signer *openssl_signer_create(const struct crypto_key_pair 
     return signer;
 }
 
+/* An INTEGER of at most 256 bits as 32 octets; returns what follows it. */
+static const uint8_t *integer_from_der(const uint8_t *at, uint8_t octets[32])
+{
+    size_t len = at[1];
+    const uint8_t *end = at + 2 + len;
+    if (len > 32) /* a zero octet for the sign */
+        len = 32;
+    memset(octets, 0, 32 - len);
+    memcpy(octets + 32 - len, end - len, len);
+    return end;
+}
+
 static enum crypto_result openssl_sign(struct crypto_signer *signer, const struct bytes *parts,
                                        size_t count, uint8_t signature[CRYPTO_SIGNATURE_BYTES])
 {
     struct ecdsa *ecdsa = &signer->ecdsa;
     uint8_t hash[CRYPTO_HASH_BYTES], der[DER_BYTES_MAX];
     size_t der_len = sizeof der;
-    const uint8_t *at = der;
-    ECDSA_SIG *rs = NULL;
-    if (digest_parts(ecdsa->digest, ecdsa->sha256, parts, count, hash) &&
-        EVP_PKEY_sign(ecdsa->ctx, der, &der_len, hash, sizeof hash) == 1)
-        rs = d2i_ECDSA_SIG(NULL, &at, (long)der_len);
-    bool ok = rs && BN_bn2binpad(ECDSA_SIG_get0_r(rs), signature, 32) == 32 &&
-              BN_bn2binpad(ECDSA_SIG_get0_s(rs), signature + 32, 32) == 32;
-    ECDSA_SIG_free(rs);
+    bool ok = digest_parts(ecdsa->digest, ecdsa->sha256, parts, count, hash) &&
+              EVP_PKEY_sign(ecdsa->ctx, der, &der_len, hash, sizeof hash) == 1;
+    if (ok) { /* OpenSSL's own DER: SEQUENCE, length, then r and s */
+        const uint8_t *s = integer_from_der(der + 2, signature);
+        CHECK(integer_from_der(s, signature + 32) == der + der_len);
+    }
     return result_of(ok);
 }
 

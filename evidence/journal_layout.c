@@ -1,5 +1,7 @@
 #include "evidence/journal_layout.h"
 
+#include <endian.h>
+
 #include "base/check.h"
 #include "evidence/crc32c.h"
 
@@ -8,8 +10,8 @@
 
 static void put_little(struct buf *out, uint64_t value, unsigned octets)
 {
-    for (unsigned i = 0; i < octets; i++)
-        buf_put_u8(out, (uint8_t)(value >> 8 * i));
+    const uint64_t little = htole64(value);
+    buf_put(out, bytes_of(&little, octets));
 }
 
 static uint64_t get_little(const uint8_t *from, unsigned octets)

@@ -60,13 +60,13 @@ static bool read_form(struct bytes accept, int *form)
 
 static enum step_result read_request(struct display *d)
 {
-    struct bytes body = http_body(d->op.http), type = http_header(d->op.http, "content-type");
+    struct bytes body = http_body(d->op.http);
     int form;
     if (!read_form(http_header(d->op.http, "accept"), &form))
         return operation_fail(&d->op, PROBLEM_NOT_ACCEPTABLE, NULL,
                               "application/json, image/svg+xml, image/png");
     d->form = form;
-    if (type.len && !bytes_start_with(type, BYTES("application/json")))
+    if (!operation_body_is(&d->op, "application/json"))
         return operation_fail(&d->op, PROBLEM_MEDIA_TYPE, NULL, "application/json");
     json_t *document = json_loadb((const char *)body.data, body.len, JSON_REJECT_DUPLICATES, NULL);
     json_t *licence = json_object_get(document, "licence");
@@ -211,7 +211,7 @@ static enum step_result draw(struct display *d)
 {
     if (d->form == FORM_JSON)
         return STEP_NEXT;
-    buf_init(&d->picture, http_alloc(d->op.http, PICTURE_BYTES_MAX), PICTURE_BYTES_MAX);
+    buf_init(&d->picture, http_room(d->op.http, PICTURE_BYTES_MAX), PICTURE_BYTES_MAX);
     d->job.work = draw_on_worker;
     d->job.done = drawn_on_worker;
     return worker_submit(d->op.home->gateway->workers, d->op.home->loop, &d->job)
@@ -255,10 +255,10 @@ static enum step_result answer(struct display *d)
                                 buf_bytes(&d->picture), headers, 3);
     }
     struct buf body;
-    buf_init(&body, http_alloc(d->op.http, CODE_TEXT_BYTES_MAX + 256), CODE_TEXT_BYTES_MAX + 256);
-    buf_put_str(&body, "{\"code\":");
-    buf_put_json(&body, buf_bytes(&d->text));
-    buf_put_str(&body, ",\"expires_at\":");
+    buf_init(&body, http_room(d->op.http, CODE_TEXT_BYTES_MAX + 256), CODE_TEXT_BYTES_MAX + 256);
+    buf_put_str(&body, "{\"code\":\"");
+    buf_put(&body, buf_bytes(&d->text)); /* no character of a prefix or a digit needs an escape */
+    buf_put_str(&body, "\",\"expires_at\":");
     buf_put_json(&body, buf_bytes(&expires));
     buf_put_str(&body, ",\"refresh_after\":");
     buf_put_json(&body, buf_bytes(&refresh));

@@ -106,12 +106,20 @@ struct gateway *gateway_start(struct settings *settings, struct buf *why)
         return NULL;
     }
     gateway->relay = relay_start(gateway, &cache);
+    if (!gateway->relay) {
+        buf_printf(why, "%s: can't be opened for reading", config->registry_path);
+        gateway_stop(&gateway);
+        return NULL;
+    }
     for (unsigned i = 0; i < gateway->loop_count; i++) {
         struct gateway_loop *home = gateway->loops[i];
         home->cache = cache_create(home->loop, &cache, NULL, NULL);
         home->http = http_attach(gateway->http, home->loop, i, home);
-        CHECK(pthread_create(&home->thread, NULL, loop_thread, home) == 0);
     }
+    /* Each may be asked for the counters of all: none begins before all are there. */
+    for (unsigned i = 0; i < gateway->loop_count; i++)
+        CHECK(pthread_create(&gateway->loops[i]->thread, NULL, loop_thread, gateway->loops[i]) ==
+              0);
     return gateway;
 }
 
@@ -163,12 +171,12 @@ void gateway_stop(struct gateway **gateway)
     struct gateway *g = *gateway;
     *gateway = NULL;
     bool running = g->relay != NULL;
-    if (running)
-        relay_stop(g->relay);
     for (unsigned i = 0; running && i < g->loop_count; i++)
         give_order(g->loops[i], NULL);
     for (unsigned i = 0; running && i < g->loop_count; i++)
         pthread_join(g->loops[i]->thread, NULL);
+    if (running) /* the last requests still needed the copy, and its state */
+        relay_stop(g->relay);
     worker_pool_destroy(&g->workers);
     for (unsigned i = 0; i < g->loop_count; i++)
         gateway_loop_close(g->loops[i]);

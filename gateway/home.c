@@ -14,6 +14,22 @@ bool gateway_mark_code(struct gateway_loop *home, struct bytes cose, uint8_t mar
     return made;
 }
 
+bool gateway_knows_later(struct gateway_loop *home, uint16_t list, uint32_t index)
+{
+    const struct copy *copy = home->gateway->copy;
+    struct registry_list lists[REGISTRY_LISTS_MAX];
+    size_t n = REGISTRY_LISTS_MAX;
+    if (copy_bits(copy, list, index) == 0)
+        return false;
+    struct copy_position at = copy_position(copy, list);
+    if (registry_lists(home->reader, lists, &n) != REGISTRY_OK)
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (lists[i].list == list)
+            return lists[i].generation == at.generation && lists[i].seq < at.seq;
+    return true;
+}
+
 const struct registry_catalogue_entry *gateway_licence_type(struct gateway_loop *home,
                                                             uint16_t index)
 {

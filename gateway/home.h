@@ -19,12 +19,6 @@
 #define GATEWAY_EVIDENCE_BYTES (1024 * 1024) /* of one turn's records */
 #define CODE_KEY_LINGER_S      60 /* a code's key in Redis outlives it: docs/PROTOCOL.md */
 
-/* Whose single uses the present Redis can vouch for: codes issued after `since`. */
-struct vouch {
-    char run_id[CACHE_RUN_ID_BYTES]; /* zeros: no Redis yet */
-    int64_t since;                   /* Unix seconds */
-};
-
 struct relay;
 
 struct gateway {
@@ -39,8 +33,9 @@ struct gateway {
     struct gateway_loop *loops[GATEWAY_LOOPS_MAX];
     unsigned loop_count;
     /* Set by the relay, read by the loops. */
-    _Atomic bool registry_behind; /* its change numbers lie below the copy's: a restored backup */
-    /* Set by the loops, taken by the relay: Redis and the copy disagree about this list. */
+    _Atomic bool registry_behind; /* it lost changes that the copy or Redis know: an old backup */
+    /* Set by the loops, taken by the relay: Redis and the copy, both at the same change of this
+     * list, have other bits. */
     _Atomic bool list_suspect[REGISTRY_LISTS_MAX];
 };
 
@@ -75,7 +70,6 @@ struct gateway_loop {
     struct registry_reader *reader;
     struct journal *journal;
     struct settings *settings; /* this loop's reference */
-    struct vouch vouch;        /* told by the relay */
 
     struct crypto_mac *token_mac, *code_mac;
     struct crypto_aead *face_aead;
@@ -101,6 +95,10 @@ bool gateway_loop_use_settings(struct gateway_loop *home, struct settings *setti
 /* The gateway's own mark on a code it issued: the first bytes of
  * HMAC-SHA-256(K_code, "jwb-code-1" || COSE bytes). False: ours. */
 bool gateway_mark_code(struct gateway_loop *home, struct bytes cose, uint8_t mark[CACHE_MAC_BYTES]);
+/* After the registry said that the licence at this place is valid: does this process know a later
+ * change that says otherwise? Then the registry went back in time, however lately, and can't be
+ * believed. */
+bool gateway_knows_later(struct gateway_loop *home, uint16_t list, uint32_t index);
 /* The type's catalogue entry, or NULL when the registry has none or can't be asked. */
 const struct registry_catalogue_entry *gateway_licence_type(struct gateway_loop *home,
                                                             uint16_t index);

@@ -5,7 +5,7 @@
 #include "gateway/face.h"
 #include "gateway/home.h"
 
-#define LIST_BYTES_MAX    (256 * 1024)
+#define LIST_BYTES_MAX    (256 * 1024) /* a hundred licences are about 60 KiB */
 #define LICENCE_BYTES_MAX (2 * REGISTRY_LICENCE_BYTES_MAX + 512)
 
 static bool read_person(const struct operation *op, uint8_t person[REGISTRY_ID_BYTES])
@@ -39,12 +39,17 @@ struct licences {
     struct operation op;
     struct registry_holder_query query;
     struct buf body;
+    bool full;
 };
 
 static void add_licence(struct registry_holder_query *query, const struct registry_licence *licence,
                         bool own)
 {
     struct licences *l = query->context;
+    if (l->body.cap - l->body.len < LICENCE_BYTES_MAX) {
+        l->full = true;
+        return;
+    }
     if (l->body.data[l->body.len - 1] == '}')
         buf_put_u8(&l->body, ',');
     put_licence(&l->body, licence, own, false);
@@ -71,11 +76,11 @@ static enum step_result find_licences(struct licences *l)
 
 static enum step_result answer_list(struct licences *l)
 {
-    if (l->query.error != REGISTRY_OK && l->query.error != REGISTRY_ERR_NOT_FOUND)
+    bool behind = atomic_load(&l->op.home->gateway->registry_behind);
+    if (behind || (l->query.error != REGISTRY_OK && l->query.error != REGISTRY_ERR_NOT_FOUND))
         return operation_fail(&l->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
-    buf_put_str(&l->body, l->query.more ? "],\"more\":true}" : "],\"more\":false}");
-    if (!buf_ok(&l->body))
-        return operation_fail(&l->op, PROBLEM_OURS, NULL, NULL);
+    buf_put_str(&l->body, l->query.more || l->full ? "],\"more\":true}" : "],\"more\":false}");
+    CHECK(buf_ok(&l->body));
     return operation_answer_json(&l->op, 200, buf_bytes(&l->body));
 }
 
@@ -120,7 +125,7 @@ static enum step_result answer_licence(struct licence *l)
                                             : REGISTRY_ERR_NOT_FOUND;
     if (error == REGISTRY_ERR_NOT_FOUND) /* not there and not theirs are told alike */
         return operation_fail(&l->op, PROBLEM_LICENCE_NOT_FOUND, NULL, NULL);
-    if (error != REGISTRY_OK)
+    if (error != REGISTRY_OK || atomic_load(&l->op.home->gateway->registry_behind))
         return operation_fail(&l->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
     struct buf body;
     buf_init(&body, http_alloc(l->op.http, LICENCE_BYTES_MAX), LICENCE_BYTES_MAX);

@@ -32,7 +32,10 @@ static void reload(struct gateway *gateway, const char *path)
                   LOG_BYTES("why", buf_bytes(&why)));
         return;
     }
-    config_changed_at_start(gateway->settings->config, settings->config, &why);
+    if (!settings_can_sign(settings, &why)) /* a revocation must not wait for a new key */
+        log_event(LOG_ERROR, "no key to sign codes with", LOG_BYTES("why", buf_bytes(&why)));
+    why.len = 0;
+    config_changed_at_start(gateway->started_with->config, settings->config, &why);
     if (why.len)
         log_event(LOG_WARNING, "changes that need a restart", LOG_BYTES("keys", buf_bytes(&why)));
     log_set_level(config_log_level(settings->config));
@@ -52,9 +55,12 @@ static int serve(const char *path)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
-    json_object_seed(0); /* before there are threads */
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to answer, as a full disk is */
+    json_object_seed(0);      /* before there are threads */
 
     struct settings *settings = settings_load(path, &why);
+    if (settings && !settings_can_sign(settings, &why))
+        settings_release(&settings);
     if (settings)
         log_set_level(config_log_level(settings->config));
     struct gateway *gateway = settings ? gateway_start(settings, &why) : NULL;
@@ -78,17 +84,16 @@ static int check(const char *path, bool print)
     struct buf why = BUF_OVER(text);
     struct settings *settings = print ? NULL : settings_load(path, &why);
     struct config *config = print ? config_read(path, &why) : NULL;
-    if (!settings && !config) {
+    bool well = print ? config != NULL : settings && settings_can_sign(settings, &why);
+    if (!well)
         fprintf(stderr, "jwb-gateway: %s\n", buf_cstr(&why));
-        return 1;
-    }
-    if (print)
+    else if (print)
         config_print(config, stdout);
     else
         printf("%s: ok\n", path);
     settings_release(&settings);
     config_destroy(&config);
-    return 0;
+    return well ? 0 : 1;
 }
 
 int main(int argc, char **argv)

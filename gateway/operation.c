@@ -1,5 +1,7 @@
 #include "gateway/operation.h"
 
+#include <endian.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "gateway/home.h"
@@ -7,17 +9,17 @@
 
 static void step_over(struct operation *op)
 {
-    uint64_t us = clock_mono_us() - op->step_began_us;
+    uint64_t now_us = clock_mono_us(), us = now_us - op->step_began_us;
     op->step_us[op->step] = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
     histogram_observe(&op->home->counters.step_us[op->route->id][op->step], us);
     op->step++;
+    op->step_began_us = now_us;
 }
 
 static void run(struct operation *op)
 {
     for (;;) {
         CHECK(op->step < op->flow->step_count);
-        op->step_began_us = clock_mono_us();
         if (op->flow->steps[op->step].run(op) != STEP_NEXT)
             return; /* it waits, or the state is gone */
         step_over(op);
@@ -46,13 +48,15 @@ static bool prefers_english(struct bytes accepted)
 
 static enum problem authorize(struct operation *op)
 {
+    if (!op->route->roles && !op->route->scope)
+        return PROBLEM_COUNT; /* whoever asks, and whatever he shows */
     struct bytes authorization = http_header(op->http, "authorization");
     if (authorization.len == 0)
         return op->route->roles ? PROBLEM_TOKEN_MISSING : PROBLEM_COUNT;
     if (authorization.len < 7 || strncasecmp((const char *)authorization.data, "Bearer ", 7))
         return PROBLEM_TOKEN_INVALID;
     struct buf storage;
-    buf_init(&storage, http_alloc(op->http, TOKEN_TEXT_BYTES_MAX), TOKEN_TEXT_BYTES_MAX);
+    buf_init(&storage, http_room(op->http, TOKEN_TEXT_BYTES_MAX), TOKEN_TEXT_BYTES_MAX);
     switch (token_read(bytes_trim(bytes_from(authorization, 7)), clock_wall_s(), &crypto_openssl,
                        op->home->token_mac, &storage, &op->asker)) {
     case TOKEN_OK:
@@ -68,6 +72,18 @@ static enum problem authorize(struct operation *op)
     bool role_may = op->route->roles == 0 || (op->route->roles & 1u << op->asker.role);
     bool scope_may = (op->asker.scopes & op->route->scope) == op->route->scope;
     return role_may && scope_may ? PROBLEM_COUNT : PROBLEM_FORBIDDEN;
+}
+
+bool operation_body_is(const struct operation *op, const char *media_type)
+{
+    struct bytes type = http_header(op->http, "content-type");
+    size_t len = strlen(media_type);
+    if (type.len == 0)
+        return true;
+    if (type.len < len || strncasecmp((const char *)type.data, media_type, len))
+        return false;
+    struct bytes parameters = bytes_trim(bytes_from(type, len));
+    return parameters.len == 0 || parameters.data[0] == ';';
 }
 
 static struct operation *create(struct gateway_loop *home, const struct route *route,
@@ -91,10 +107,12 @@ void operation_begin(struct gateway_loop *home, const struct route *route, struc
     enum problem problem = authorize(op);
     if (problem == PROBLEM_COUNT && http_body(request).len > route->body_bytes_max)
         problem = PROBLEM_BODY_TOO_LARGE;
-    if (problem != PROBLEM_COUNT)
+    if (problem != PROBLEM_COUNT) {
         operation_fail(op, problem, NULL, NULL);
-    else
+    } else {
+        op->step_began_us = clock_mono_us();
         run(op);
+    }
 }
 
 void operation_refuse(struct gateway_loop *home, const struct route *other_method,
@@ -168,7 +186,7 @@ enum step_result operation_answer(struct operation *op, unsigned status, const c
 {
     static const char no_store[] = "no-store";
     struct http_answer_header all[12];
-    char *id = http_alloc(op->http, 16);
+    char *id = http_room(op->http, 16);
     struct buf text;
     bool own_cache_control = false;
     CHECK(header_count <= 8);
@@ -177,14 +195,14 @@ enum step_result operation_answer(struct operation *op, unsigned status, const c
         own_cache_control |= !strcmp(headers[i].name, "cache-control");
     }
     buf_init(&text, id, 16);
-    for (int shift = 56; shift >= 0; shift -= 8)
-        buf_put_hex(&text, bytes_of(&(uint8_t){(uint8_t)(op->id >> shift)}, 1));
+    const uint64_t big_endian = htobe64(op->id);
+    buf_put_hex(&text, bytes_of(&big_endian, sizeof big_endian));
     all[header_count++] = (struct http_answer_header){"x-request-id", buf_bytes(&text)};
     if (!own_cache_control)
         all[header_count++] =
             (struct http_answer_header){"cache-control", bytes_of(no_store, sizeof no_store - 1)};
     if (op->home->settings->config->http_server_timing && op->step > 0) {
-        buf_init(&text, http_alloc(op->http, 512), 512);
+        buf_init(&text, http_room(op->http, 512), 512);
         put_timing(op, &text);
         all[header_count++] = (struct http_answer_header){"server-timing", buf_bytes(&text)};
     }
@@ -197,7 +215,7 @@ enum step_result operation_answer(struct operation *op, unsigned status, const c
                                        .body = body,
                                        .headers = all,
                                        .header_count = header_count};
-    if (op->flow && op->step < op->flow->step_count)
+    if (op->step_began_us) /* a request refused before its first step has none */
         histogram_observe(&counters->step_us[op->route->id][op->step],
                           clock_mono_us() - op->step_began_us);
     http_respond(op->http, &answer);
@@ -215,7 +233,7 @@ enum step_result operation_fail(struct operation *op, enum problem problem, cons
     struct buf body;
     struct http_answer_header header;
     size_t headers = 0;
-    buf_init(&body, http_alloc(op->http, PROBLEM_BODY_BYTES_MAX), PROBLEM_BODY_BYTES_MAX);
+    buf_init(&body, http_room(op->http, PROBLEM_BODY_BYTES_MAX), PROBLEM_BODY_BYTES_MAX);
     problem_write(&body, problem, op->english, reason, detail, op->id);
     count(&op->home->counters.problems[problem]);
     unsigned status = problem_status(problem);
@@ -225,7 +243,10 @@ enum step_result operation_fail(struct operation *op, enum problem problem, cons
     else if (status == 401)
         header = (struct http_answer_header){"www-authenticate", BYTES("Bearer")}, headers = 1;
     else if (status == 405)
-        header = (struct http_answer_header){"allow", bytes_str(op->route->method)}, headers = 1;
+        header = (struct http_answer_header){"allow", !strcmp(op->route->method, "GET")
+                                                          ? BYTES("GET, HEAD")
+                                                          : bytes_str(op->route->method)},
+        headers = 1;
     return operation_answer(op, status, "application/problem+json", buf_bytes(&body), &header,
                             headers);
 }

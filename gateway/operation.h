@@ -71,6 +71,10 @@ void operation_refuse(struct gateway_loop *home, const struct route *other_metho
 /* From a completion: the step that waited is over, the next one runs. */
 void operation_resume(struct operation *op);
 
+/* Is this the body's media type, parameters aside (RFC 9110 section 8.3.1)? Of a body that has none
+ * it is. */
+bool operation_body_is(const struct operation *op, const char *media_type);
+
 /* Appends evidence; the step then returns what this returns. STEP_WAIT: when the turn's record is
  * written, or was not, op->recorded says which and the flow goes on. */
 enum step_result operation_record(struct operation *op, struct journal_record *record);

@@ -12,6 +12,7 @@
 struct relay_list {
     struct relay *relay;
     struct registry_list position; /* the registry's, at the last comparison */
+    bool went_back;                /* it lost changes, and has no new generation yet */
     bool asked;                    /* Redis's position is known */
     bool absent;                   /* Redis must be given the whole list */
     bool was_there;                /* this Redis has had the list */
@@ -35,43 +36,18 @@ struct relay {
     struct cache *cache;
     struct registry_reader *reader;
     struct loop_timer poll;
-    uint64_t compare_us; /* between comparisons */
+    uint64_t compare_us; /* between thorough comparisons */
     unsigned poll_ms;
-    uint64_t compared_us; /* when the last one began */
+    uint64_t compared_us; /* when the last thorough one began */
     uint32_t data_version;
     struct relay_list lists[REGISTRY_LISTS_MAX];
     size_t list_count;
     struct relay_change relayed, redis_run;
-    struct vouch vouch;
+    bool run_owed;  /* the registry must be told of this Redis before it gets a list */
+    bool run_first; /* and no other was there before it */
     uint8_t array[STATUS_LIST_BYTES];
     struct relay_counters counters;
 };
-
-/* ---- vouching: whose single uses can this Redis vouch for? ---- */
-
-struct vouch_message {
-    struct loop_message message;
-    struct gateway_loop *home;
-    struct vouch vouch;
-};
-
-static void vouch_delivered(struct loop_message *message)
-{
-    struct vouch_message *m = (struct vouch_message *)message;
-    m->home->vouch = m->vouch;
-    free(m);
-}
-
-static void tell_vouch(struct relay *r)
-{
-    for (unsigned i = 0; i < r->gateway->loop_count; i++) {
-        struct vouch_message *m = check_alloc(sizeof *m);
-        m->message.deliver = vouch_delivered;
-        m->home = r->gateway->loops[i];
-        m->vouch = r->vouch;
-        loop_post(m->home->loop, &m->message);
-    }
-}
 
 static void change_completed(struct registry_change *change)
 {
@@ -79,82 +55,110 @@ static void change_completed(struct registry_change *change)
     loop_post(c->relay->loop, &c->message);
 }
 
-static void redis_run_written(struct loop_message *message)
+static struct relay *relay_of(struct loop_message *message)
 {
-    struct relay *r =
-        ((struct relay_change *)((char *)message - offsetof(struct relay_change, message)))->relay;
-    r->redis_run.under_way = false;
-    if (r->redis_run.change.error != REGISTRY_OK)
-        return; /* asked again at the next comparison */
-    memcpy(r->vouch.run_id, r->redis_run.change.run_id, sizeof r->vouch.run_id);
-    r->vouch.since = r->redis_run.change.since;
-    tell_vouch(r);
+    return ((struct relay_change *)((char *)message - offsetof(struct relay_change, message)))
+        ->relay;
 }
 
-static void write_redis_run(struct relay *r, int64_t since)
+/* ---- single use: since when has the present Redis known every code? ----
+ *
+ * The registry keeps the answer for all gateways, and a partner's check reads it after its trip to
+ * Redis. A Redis that lost data lacks its lists, and single use is not vouched for without them:
+ * so they are written again only after the registry has been told. */
+
+static void advance(struct relay_list *list);
+
+static void redis_run_written(struct loop_message *message)
 {
-    if (r->redis_run.under_way)
+    struct relay *r = relay_of(message);
+    r->redis_run.under_way = false;
+    if (r->redis_run.change.error != REGISTRY_OK) {
+        r->run_owed = true; /* tried again at the next comparison */
+        return;
+    }
+    for (size_t i = 0; i < r->list_count; i++)
+        advance(&r->lists[i]);
+}
+
+static void write_redis_run(struct relay *r)
+{
+    struct bytes now = cache_run_id(r->cache);
+    if (!r->run_owed || r->redis_run.under_way || now.len == 0)
         return;
     struct registry_change *change = &r->redis_run.change;
     *change = (struct registry_change){.kind = CHANGE_REDIS_RUN,
-                                       .since = since,
+                                       .since = r->run_first ? 0 : clock_wall_s(),
                                        .complete = change_completed,
                                        .context = &r->redis_run};
-    memcpy(change->run_id, cache_run_id(r->cache).data, sizeof change->run_id);
+    memcpy(change->run_id, now.data, sizeof change->run_id);
     r->redis_run.under_way = registry_submit(r->gateway->registry, change);
+    r->run_owed = !r->redis_run.under_way;
 }
 
-/* Compares the Redis that is there with the last one that any gateway met. */
-static void check_redis_run(struct relay *r)
+static void owe_redis_run(struct relay *r, bool first)
+{
+    if (!first)
+        count(&r->counters.redis_restarts);
+    r->run_owed = true;
+    r->run_first = first;
+    write_redis_run(r);
+}
+
+/* Is the Redis that is there the last one that any gateway met? */
+static bool meet_redis(struct relay *r)
 {
     char last[REGISTRY_RUN_ID_BYTES];
     int64_t since;
     struct bytes now = cache_run_id(r->cache);
-    if (now.len == 0 || bytes_equal(now, bytes_of(r->vouch.run_id, sizeof r->vouch.run_id)))
-        return;
+    write_redis_run(r);
+    if (now.len == 0 || r->run_owed || r->redis_run.under_way)
+        return false;
     switch (registry_redis_run(r->reader, last, &since)) {
     case REGISTRY_OK:
-        if (!bytes_equal(now, bytes_of(last, sizeof last))) {
-            count(&r->counters.redis_restarts);
-            write_redis_run(r, clock_wall_s());
-            return;
-        }
-        memcpy(r->vouch.run_id, last, sizeof last);
-        r->vouch.since = since;
-        tell_vouch(r);
-        return;
+        if (bytes_equal(now, bytes_of(last, sizeof last)))
+            return true;
+        owe_redis_run(r, false);
+        return false;
     case REGISTRY_ERR_NOT_FOUND: /* no code was ever counted anywhere */
-        write_redis_run(r, 0);
-        return;
+        owe_redis_run(r, true);
+        return false;
     default:
-        return; /* could not find out: nothing is vouched for */
+        return false; /* could not find out: asked again at the next comparison */
     }
 }
 
 /* ---- Redis's lists follow the registry's ---- */
 
-static void advance(struct relay_list *list);
+static void compare(struct relay *r, bool thorough);
 static void clear_outbox(struct relay *r);
 
 static void relayed_written(struct loop_message *message)
 {
-    struct relay *r =
-        ((struct relay_change *)((char *)message - offsetof(struct relay_change, message)))->relay;
+    struct relay *r = relay_of(message);
     r->relayed.under_way = false;
-    clear_outbox(r);
+    if (r->relayed.change.error == REGISTRY_OK)
+        clear_outbox(r); /* else tried again at the next comparison */
+}
+
+/* Does Redis have the list, up to a change that the registry knows? */
+static bool redis_has(const struct relay_list *list)
+{
+    return list->asked && !list->absent && !list->went_back &&
+           list->redis_seq <= list->position.seq;
 }
 
 /* Clears the outbox of what Redis has. */
 static void clear_outbox(struct relay *r)
 {
-    struct registry_outbox rows[16];
-    size_t rows_count = sizeof rows / sizeof *rows;
+    struct registry_outbox rows[REGISTRY_LISTS_MAX];
+    size_t rows_count = REGISTRY_LISTS_MAX;
     if (r->relayed.under_way || registry_outbox(r->reader, rows, &rows_count) != REGISTRY_OK)
         return;
     for (size_t i = 0; i < rows_count; i++) {
         for (size_t k = 0; k < r->list_count; k++) {
             struct relay_list *list = &r->lists[k];
-            if (list->position.list != rows[i].list || !list->asked || list->absent ||
+            if (list->position.list != rows[i].list || !redis_has(list) ||
                 list->redis_seq < rows[i].first_seq)
                 continue;
             r->relayed.change = (struct registry_change){.kind = CHANGE_RELAYED,
@@ -174,27 +178,23 @@ static void list_answered(struct cache_list_call *call)
         (struct relay_list *)((char *)call - offsetof(struct relay_list, call));
     struct relay *r = list->relay;
     list->under_way = false;
-    switch (call->result) {
-    case CACHE_LIST_UNANSWERED:
-        list->asked = false;
-        return; /* the next comparison asks again */
-    case CACHE_LIST_ABSENT:
-        list->asked = list->absent = true;
-        if (list->was_there) { /* this Redis has lost data: it may have lost counted scans too */
-            list->was_there = false;
-            count(&r->counters.redis_restarts);
-            write_redis_run(r, clock_wall_s());
-        }
-        break;
-    case CACHE_LIST_DONE:
-    case CACHE_LIST_GAP:
-    case CACHE_LIST_NEWER:
-        list->asked = list->was_there = true;
-        list->absent = false;
+    /* Unanswered, or about a generation that has passed: to be asked again. */
+    list->asked =
+        call->result != CACHE_LIST_UNANSWERED && call->generation == list->position.generation;
+    if (call->result == CACHE_LIST_UNANSWERED)
+        return; /* at the next poll */
+    list->absent = call->result == CACHE_LIST_ABSENT;
+    if (!list->absent) {
+        list->was_there = true;
         list->redis_seq = call->redis_seq;
-        break;
+    } else if (list->was_there) { /* it may have lost counted scans too */
+        list->was_there = false;
+        owe_redis_run(r, false);
     }
-    advance(list);
+    if (list->asked && !list->absent && list->redis_seq > list->position.seq)
+        compare(r, false); /* another gateway was faster, or the registry went back */
+    else
+        advance(list);
     clear_outbox(r);
 }
 
@@ -225,6 +225,10 @@ static void replay(struct relay_list *list)
         count(&r->counters.failures);
         return;
     }
+    if (from[0].seq != list->redis_seq + 1) { /* the registry lacks changes that it once had */
+        list->asked = list->absent = true;
+        return;
+    }
     for (size_t i = 0; i < n; i++)
         to[i] = (struct cache_change){from[i].index, from[i].bits};
     list->call.seq = from[0].seq;
@@ -238,13 +242,15 @@ static void replay(struct relay_list *list)
 static void advance(struct relay_list *list)
 {
     struct relay *r = list->relay;
-    if (list->under_way || cache_state(r->cache) != CACHE_UP)
+    if (list->under_way || list->went_back || cache_state(r->cache) != CACHE_UP)
         return;
     list->call.list = list->position.list;
     list->call.generation = list->position.generation;
     list->call.done = list_answered;
     if (!list->asked)
         list->under_way = cache_list_state(r->cache, &list->call);
+    else if (list->absent && (r->run_owed || r->redis_run.under_way))
+        write_redis_run(r); /* then the list */
     else if (list->absent || list->redis_seq + REPLAY_MAX < list->position.seq)
         rebuild(list);
     else if (list->redis_seq < list->position.seq)
@@ -266,16 +272,26 @@ static struct relay_list *list_of(struct relay *r, uint16_t number)
     return list;
 }
 
-/* Brings the copy of one list to at least `to`. False: it could not be; `behind` when the
- * registry's number is lower than the copy's. */
-static bool move_copy(struct relay *r, const struct registry_list *to, bool *behind)
+/* Has the registry lost changes of this list that the copy or Redis know of? Then nothing it says
+ * is taken until `jwb registry restored` gives the list a new generation: its numbers may have
+ * grown past theirs by then, with other changes. */
+static bool went_back(struct relay_list *list, const struct registry_list *now)
+{
+    struct copy_position copy = copy_position(list->relay->gateway->copy, now->list);
+    if (list->position.generation != now->generation)
+        list->went_back = list->asked = false;
+    if (copy.present && copy.generation == now->generation && copy.seq > now->seq)
+        list->went_back = true;
+    if (list->asked && !list->absent && list->redis_seq > now->seq)
+        list->went_back = true;
+    return list->went_back;
+}
+
+/* Brings the copy of one list to at least `to`. False: it could not be. */
+static bool move_copy(struct relay *r, const struct registry_list *to)
 {
     struct copy *copy = r->gateway->copy;
     struct copy_position at = copy_position(copy, to->list);
-    if (at.present && at.generation == to->generation && at.seq > to->seq) {
-        *behind = true;
-        return false;
-    }
     if (!at.present || at.generation != to->generation || at.seq + REPLAY_MAX < to->seq) {
         struct registry_list position;
         copy_doubt(copy);
@@ -286,7 +302,7 @@ static bool move_copy(struct relay *r, const struct registry_list *to, bool *beh
         struct registry_list_change changes[CACHE_CHANGES_MAX];
         size_t n = CACHE_CHANGES_MAX;
         if (registry_list_changes(r->reader, to->list, at.seq + 1, changes, &n) != REGISTRY_OK ||
-            n == 0)
+            n == 0 || changes[0].seq != at.seq + 1)
             return false;
         for (size_t i = 0; i < n; i++)
             copy_apply(copy, to->list, changes[i].seq,
@@ -296,40 +312,57 @@ static bool move_copy(struct relay *r, const struct registry_list *to, bool *beh
     return true;
 }
 
+static void tell_behind(struct relay *r, bool behind)
+{
+    if (atomic_exchange(&r->gateway->registry_behind, behind) == behind)
+        return;
+    if (behind)
+        log_event(LOG_ERROR, "the registry went back: jwb registry restored?");
+    else
+        log_event(LOG_INFO, "the registry is up to date again");
+}
+
+/* One list of a comparison. */
+static void follow(struct relay_list *list, const struct registry_list *now, bool thorough)
+{
+    _Atomic bool *suspect = &list->relay->gateway->list_suspect[now->list % REGISTRY_LISTS_MAX];
+    list->position = *now;
+    if (!list->under_way) {
+        if (atomic_exchange(suspect, false))
+            list->asked = list->absent = true; /* an equal seq is written again, which mends it */
+        else if (thorough)
+            list->asked = false;
+    }
+    advance(list);
+}
+
 /* One comparison. `thorough`: Redis is asked for its positions too. */
 static void compare(struct relay *r, bool thorough)
 {
     struct registry_list now[REGISTRY_LISTS_MAX];
     size_t n = REGISTRY_LISTS_MAX;
     uint64_t began_us = clock_mono_us();
-    bool moved = true, behind = false;
     if (registry_lists(r->reader, now, &n) != REGISTRY_OK) {
         count(&r->counters.failures);
         return;
     }
+    bool moved = true, behind = n < r->list_count; /* lists are never given up */
     for (size_t i = 0; i < n; i++) {
         struct relay_list *list = list_of(r, now[i].list);
-        moved &= list && move_copy(r, &now[i], &behind);
-        if (!list)
-            continue;
-        if (list->position.generation != now[i].generation)
-            list->asked = false;
-        list->position = now[i];
-        bool suspect =
-            atomic_exchange(&r->gateway->list_suspect[now[i].list % REGISTRY_LISTS_MAX], false);
-        if (suspect) /* the rebuild writes an equal seq again, and so mends it */
-            list->asked = list->absent = true;
-        else if (thorough && !list->under_way)
-            list->asked = false;
-        advance(list);
+        bool lost = list && went_back(list, &now[i]);
+        behind |= lost;
+        moved &= list && !lost && move_copy(r, &now[i]);
+        if (list)
+            follow(list, &now[i], thorough);
     }
-    atomic_store(&r->gateway->registry_behind, behind);
-    if (moved)
+    tell_behind(r, behind);
+    if (moved && !behind)
         copy_compared(r->gateway->copy, began_us);
     else
         copy_doubt(r->gateway->copy);
-    count(moved ? &r->counters.comparisons : &r->counters.failures);
-    r->compared_us = began_us;
+    count(moved && !behind ? &r->counters.comparisons : &r->counters.failures);
+    if (thorough)
+        r->compared_us = began_us;
 }
 
 /* ---- the thread ---- */
@@ -346,8 +379,11 @@ static void poll_due(struct loop_timer *timer)
         compare(r, due);
         clear_outbox(r);
     }
+    for (size_t i = 0; i < r->list_count; i++)
+        if (!r->lists[i].asked) /* Redis left the question unanswered */
+            advance(&r->lists[i]);
     if (due)
-        check_redis_run(r);
+        meet_redis(r);
     loop_timer_start(r->loop, &r->poll, r->poll_ms);
 }
 
@@ -359,12 +395,13 @@ static void cache_changed(void *context, enum cache_state state)
                                 : state == CACHE_AWAY ? "away"
                                                       : "unsuitable: maxmemory-policy is not "
                                                         "noeviction"));
-    for (size_t i = 0; i < r->list_count; i++)
+    bool known = state == CACHE_UP && meet_redis(r);
+    for (size_t i = 0; i < r->list_count; i++) {
         r->lists[i].asked = false;
-    if (state != CACHE_UP)
-        return;
-    check_redis_run(r);
-    compare(r, true);
+        r->lists[i].was_there = known; /* whoever met it first gave it its lists */
+    }
+    if (state == CACHE_UP)
+        compare(r, true);
 }
 
 static void *run(void *context)

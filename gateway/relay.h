@@ -1,8 +1,9 @@
 /* The relay: a thread of its own between registry, Redis and the copy in memory.
  *
  * It moves the copy by comparison with the registry's change numbers, once a second and whenever
- * somebody has committed; brings Redis's lists up to the registry's and clears the outbox; and
- * tells the loops whose single uses the present Redis can vouch for. What takes milliseconds is
+ * somebody has committed; brings Redis's lists up to the registry's and clears the outbox; tells
+ * the registry when Redis may have lost codes; and notices a registry that went back. What takes
+ * milliseconds is
  * done here, never on a serving loop. */
 #ifndef GATEWAY_RELAY_H
 #define GATEWAY_RELAY_H

@@ -13,10 +13,6 @@ struct settings *settings_load(const char *path, struct buf *why)
     if (!settings->config ||
         !keyfile_read(settings->config->keys_codes, &crypto_openssl, &settings->keys, why))
         goto failed;
-    if (!keyring_signing(&settings->keys.ring, KEY_USE_CODE, clock_wall_s())) {
-        buf_printf(why, "%s: no key in it signs now", settings->config->keys_codes);
-        goto failed;
-    }
     if (!settings->config->public_plain_http) {
         settings->tls = http_tls_create(settings->config->public_certificate,
                                         settings->config->public_certificate_key, why);
@@ -27,6 +23,14 @@ struct settings *settings_load(const char *path, struct buf *why)
 failed:
     settings_release(&settings);
     return NULL;
+}
+
+bool settings_can_sign(const struct settings *settings, struct buf *why)
+{
+    if (keyring_signing(&settings->keys.ring, KEY_USE_CODE, clock_wall_s()))
+        return true;
+    buf_printf(why, "%s: no key in it signs now", settings->config->keys_codes);
+    return false;
 }
 
 struct settings *settings_take(struct settings *settings)

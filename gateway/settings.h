@@ -19,6 +19,9 @@ struct settings {
 /* Reads the file and all it names. NULL with a sentence in `why`; nothing else is touched then. The
  * caller has the first reference. */
 struct settings *settings_load(const char *path, struct buf *why);
+/* Is there a key to sign codes with now? False with a sentence in `why`: a mistake at a start; at a
+ * reload perhaps meant, because the last key was revoked. */
+bool settings_can_sign(const struct settings *settings, struct buf *why);
 struct settings *settings_take(struct settings *settings);
 void settings_release(struct settings **settings);
 

@@ -70,8 +70,8 @@ static bool read_all(struct status *s, json_t *document)
 
 static enum step_result read_handles(struct status *s)
 {
-    struct bytes body = http_body(s->op.http), type = http_header(s->op.http, "content-type");
-    if (type.len && !bytes_start_with(type, BYTES("application/json")))
+    struct bytes body = http_body(s->op.http);
+    if (!operation_body_is(&s->op, "application/json"))
         return operation_fail(&s->op, PROBLEM_MEDIA_TYPE, NULL, "application/json");
     json_t *document = json_loadb((const char *)body.data, body.len, JSON_REJECT_DUPLICATES, NULL);
     bool read = read_all(s, document);
@@ -102,7 +102,9 @@ static void put_status(struct status *s)
     enum registry_error error = s->query.error;
     if (error == REGISTRY_OK && !may_know(s))
         error = REGISTRY_ERR_NOT_FOUND;
-    if (atomic_load(&s->op.home->gateway->registry_behind))
+    if (atomic_load(&s->op.home->gateway->registry_behind) ||
+        (error == REGISTRY_OK && licence->status == LICENCE_STATUS_VALID &&
+         gateway_knows_later(s->op.home, licence->list, licence->index)))
         error = REGISTRY_ERR_STORAGE;
     buf_put_str(&s->body, s->at ? ",{\"status\":\"" : "{\"status\":\"");
     if (error == REGISTRY_OK)

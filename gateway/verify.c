@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "gateway/face.h"
 #include "gateway/home.h"
 
@@ -33,8 +34,9 @@ struct verify {
     struct cache_ask ask;
     struct cache_remember remember;
     enum copy_belief belief;
-    bool scan_known; /* counted and first_entry are true */
-    bool counted;    /* this scan is the first of its kind */
+    int64_t known_us; /* as of when a believed status is known, Unix microseconds */
+    bool scan_known;  /* counted and first_entry are true */
+    bool counted;     /* this scan is the first of its kind */
     uint8_t own_entry[CACHE_ENTRY_BYTES_MAX], first_entry[CACHE_ENTRY_BYTES_MAX];
     struct buf own, first;
 
@@ -110,13 +112,13 @@ static enum step_result read_text(struct verify *v, struct bytes text)
 
 static enum step_result read_code(struct verify *v)
 {
-    struct bytes type = http_header(v->op.http, "content-type"), body = http_body(v->op.http);
+    struct bytes body = http_body(v->op.http);
     v->problem = PROBLEM_COUNT;
     v->own = (struct buf)BUF_OVER(v->own_entry);
     v->first = (struct buf)BUF_OVER(v->first_entry);
-    if (type.len == 0 || bytes_start_with(type, BYTES("text/plain")))
+    if (operation_body_is(&v->op, "text/plain"))
         return read_text(v, body);
-    if (!bytes_start_with(type, BYTES("application/json")))
+    if (!operation_body_is(&v->op, "application/json"))
         return operation_fail(&v->op, PROBLEM_MEDIA_TYPE, NULL, "text/plain, application/json");
     json_t *document = json_loadb((const char *)body.data, body.len, JSON_REJECT_DUPLICATES, NULL);
     json_t *code = json_object_get(document, "code");
@@ -150,13 +152,32 @@ static void write_entry(struct verify *v)
     CHECK(buf_ok(&v->own)); /* 41 + two texts of a token, of at most 64 */
 }
 
+/* Is it as write_entry makes them? Redis may hold anything. */
+static bool entry_readable(struct bytes entry)
+{
+    if (entry.len <= ENTRY_CLIENT)
+        return false;
+    size_t client = entry.data[ENTRY_CLIENT];
+    struct bytes texts = bytes_from(entry, ENTRY_CLIENT + 1);
+    return memcmp(entry.data, "\0\0\0", 4) == 0 && /* before 2106 */
+           client <= texts.len && texts.len - client <= TOKEN_SUBJECT_BYTES_MAX &&
+           utf8_printable(texts);
+}
+
 static void scan_was_counted(struct verify *v, bool counted, struct bytes first)
 {
-    v->scan_known = first.len > ENTRY_CLIENT && first.len <= sizeof v->first_entry &&
-                    first.len > ENTRY_CLIENT + (size_t)first.data[ENTRY_CLIENT];
+    v->scan_known = entry_readable(first);
     v->counted = counted;
     if (v->scan_known)
         buf_put(&v->first, first);
+}
+
+/* Redis and the copy stand at the same change and differ all the same: it is no change on its way.
+ */
+static bool list_is_damaged(const struct copy *copy, const struct cache_ask *ask)
+{
+    struct copy_position at = copy_position(copy, ask->list);
+    return at.present && at.generation == ask->generation && at.seq == ask->seq;
 }
 
 /* What the trip brought is taken while its views last. */
@@ -165,15 +186,18 @@ static void cache_answered(struct cache_ask *ask)
     struct verify *v = (struct verify *)((char *)ask - offsetof(struct verify, ask));
     struct gateway_loop *home = v->op.home;
     const struct code_claims *claims = &v->code.claims;
-    v->belief =
-        copy_believe(home->gateway->copy, ask, cache_up_since_us(home->cache), clock_mono_us());
-    if (v->belief == COPY_ASK_DIFFER)
+    uint64_t now_us = clock_mono_us(), compared_us = copy_compared_us(home->gateway->copy);
+    v->belief = copy_believe(home->gateway->copy, ask, cache_up_since_us(home->cache), now_us);
+    v->known_us = clock_wall_us();
+    if (compared_us != 0 && compared_us < now_us) /* else the believed one has begun since */
+        v->known_us -= (int64_t)(now_us - compared_us);
+    if (v->belief == COPY_ASK_DIFFER && list_is_damaged(home->gateway->copy, ask))
         atomic_store_explicit(&home->gateway->list_suspect[claims->list % REGISTRY_LISTS_MAX], true,
                               memory_order_relaxed);
     if (ask->answered && ask->code_known && ask->count != CACHE_COUNT_NONE)
         scan_was_counted(v, ask->counted, ask->first);
     if (ask->answered && ask->face.len && sees_full_face(v)) {
-        buf_init(&v->face, http_alloc(v->op.http, CACHE_FACE_BYTES_MAX), CACHE_FACE_BYTES_MAX);
+        buf_init(&v->face, http_room(v->op.http, CACHE_FACE_BYTES_MAX), CACHE_FACE_BYTES_MAX);
         (void)face_open(home->face_aead, claims->list, claims->index, claims->version, ask->face,
                         &v->face); /* one that does not open is as good as none */
     }
@@ -250,8 +274,10 @@ static void cache_face(struct verify *v)
 static enum step_result registry_answered(struct verify *v)
 {
     const struct registry_licence *licence = &v->query->licence;
+    bool valid = v->query->error == REGISTRY_OK && licence->status == LICENCE_STATUS_VALID;
     v->as_of = clock_wall_s();
-    if (atomic_load(&v->op.home->gateway->registry_behind))
+    if (atomic_load(&v->op.home->gateway->registry_behind) ||
+        (valid && gateway_knows_later(v->op.home, licence->list, licence->index)))
         return settle(v, REASON_STATUS_UNAVAILABLE);
     if (v->query->error == REGISTRY_ERR_NOT_FOUND ||
         (v->query->error == REGISTRY_OK && licence->version != v->code.claims.version))
@@ -265,14 +291,12 @@ static enum step_result registry_answered(struct verify *v)
     v->by = BY_REGISTRY;
     if (sees_full_face(v)) {
         size_t room = 2 * REGISTRY_LICENCE_BYTES_MAX; /* JSON escapes at most double a text */
-        buf_init(&v->face, http_alloc(v->op.http, room), room);
+        buf_init(&v->face, http_room(v->op.http, room), room);
         face_write_full(&v->face, licence);
-        if (licence->status == LICENCE_STATUS_VALID)
+        if (valid)
             cache_face(v);
     }
-    if (licence->status != LICENCE_STATUS_VALID)
-        return settle(v, licence_status_reason(licence->status));
-    return STEP_NEXT;
+    return valid ? STEP_NEXT : settle(v, licence_status_reason(licence->status));
 }
 
 static void registry_answered_later(struct registry_query *query)
@@ -292,8 +316,7 @@ static enum step_result ask_registry(struct verify *v)
         return settle(v, REASON_LICENCE_EXPIRED);
     count(&home->counters.beliefs[v->belief]);
     if (v->belief == COPY_BELIEVED && v->ask.bits == 0 && (v->face.len || !sees_full_face(v))) {
-        uint64_t age_us = clock_mono_us() - copy_compared_us(home->gateway->copy);
-        v->as_of = (clock_wall_us() - (int64_t)age_us) / 1000000;
+        v->as_of = v->known_us / 1000000;
         v->by = BY_CACHE;
         return STEP_NEXT;
     }
@@ -335,14 +358,18 @@ static enum step_result count_scan(struct verify *v)
 
 /* ---- apply_policy ---- */
 
-/* Has the Redis that counted this scan known every code since before this one was issued? */
+/* Has the Redis that counted this scan known every code since before this one was issued? One that
+ * lost its data has no lists until the registry says since when it can be trusted (relay.c), and so
+ * the registry is read after the trip. */
 static bool single_use_vouched(const struct verify *v)
 {
-    const struct gateway_loop *home = v->op.home;
+    struct gateway_loop *home = v->op.home;
+    char run_id[REGISTRY_RUN_ID_BYTES];
+    int64_t since;
     return v->scan_known && v->ask.list_present &&
-           bytes_equal(cache_run_id(home->cache),
-                       bytes_of(home->vouch.run_id, sizeof home->vouch.run_id)) &&
-           v->code.claims.issued_at > home->vouch.since;
+           registry_redis_run(home->reader, run_id, &since) == REGISTRY_OK &&
+           bytes_equal(cache_run_id(home->cache), bytes_of(run_id, sizeof run_id)) &&
+           v->code.claims.issued_at > since;
 }
 
 /* The same partner asks again with the Idempotency-Key of its first scan. */
@@ -366,7 +393,7 @@ static enum step_result apply_policy(struct verify *v)
         v->reason = REASON_STATUS_UNAVAILABLE;
     if (!v->authentic || v->face.len)
         return STEP_NEXT;
-    buf_init(&v->face, http_alloc(v->op.http, CACHE_FACE_BYTES_MAX), CACHE_FACE_BYTES_MAX);
+    buf_init(&v->face, http_room(v->op.http, CACHE_FACE_BYTES_MAX), CACHE_FACE_BYTES_MAX);
     face_write_claims(&v->face, &v->code.claims,
                       gateway_licence_type(v->op.home, v->code.claims.type));
     return STEP_NEXT;
@@ -435,7 +462,7 @@ static enum step_result answer(struct verify *v)
 
     size_t room = v->face.len + 512;
     struct buf out;
-    buf_init(&out, http_alloc(v->op.http, room), room);
+    buf_init(&out, http_room(v->op.http, room), room);
     buf_put_str(&out, "{\"result\":\"");
     buf_put_str(&out, verdict_result_text(verdict_reason_result(v->reason)));
     buf_put_str(&out, v->reason == REASON_NONE ? "\",\"reason\":null" : "\",\"reason\":\"");
@@ -450,7 +477,7 @@ static enum step_result answer(struct verify *v)
         put_timestamp(&out, v->as_of);
     buf_put_str(&out, ",\"by\":");
     buf_put_str(&out, by[v->by]);
-    if (v->face.len) {
+    if (v->authentic && v->face.len) { /* Redis gave a face for the place, forged or not */
         buf_put_str(&out, ",\"licence\":{");
         buf_put(&out, buf_bytes(&v->face));
         buf_put_u8(&out, '}');

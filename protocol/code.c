@@ -59,7 +59,8 @@ bool code_prefix_valid(struct bytes prefix)
 enum code_error code_read_text(struct bytes text, struct buf *cose)
 {
     text = bytes_trim(text);
-    size_t prefix = text.len;
+    /* A longer one is none, and its characters are no digits. */
+    size_t prefix = text.len < CODE_PREFIX_BYTES_MAX ? text.len : CODE_PREFIX_BYTES_MAX;
     while (prefix > 0 && text.data[prefix - 1] >= '0' && text.data[prefix - 1] <= '9')
         prefix--;
     struct bytes digits = bytes_from(text, prefix);

@@ -46,7 +46,9 @@ static bool read_eight(const uint8_t *digits, uint64_t *value)
     return true;
 }
 
-static bool read_group(struct buf *out, const uint8_t *digits, size_t n)
+/* Inlined, so that a whole group's lengths are constants. */
+static inline __attribute__((always_inline)) bool read_group(struct buf *out, const uint8_t *digits,
+                                                             size_t n)
 {
     const uint8_t *end = digits + DIGITS[n];
     uint64_t value = 0, eight;

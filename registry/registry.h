@@ -181,7 +181,7 @@ enum registry_error registry_outbox(struct registry_reader *reader, struct regis
 enum registry_error registry_relayed(struct registry_reader *reader, uint16_t list, uint64_t seq);
 
 /* The last Redis that was met, and since when (Unix seconds) its codes' single use can be vouched
- * for; NOT_FOUND when none was. */
+ * for; NOT_FOUND when none was. One row, microseconds: a partner's check reads it on its loop. */
 enum registry_error registry_redis_run(struct registry_reader *reader,
                                        char run_id[REGISTRY_RUN_ID_BYTES], int64_t *since);
 

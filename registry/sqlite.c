@@ -159,6 +159,13 @@ bool sqlite_changed(const struct sqlite_connection *c)
     return sqlite3_changes(c->db) != 0;
 }
 
+enum registry_error sqlite_in_place(const struct sqlite_connection *c)
+{
+    int moved = 0;
+    int code = sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return code == SQLITE_OK && !moved ? REGISTRY_OK : REGISTRY_ERR_STORAGE;
+}
+
 const char *sqlite_message(const struct sqlite_connection *c)
 {
     return sqlite3_errmsg(c->db);
@@ -415,7 +422,8 @@ enum registry_error sqlite_open_reading(struct sqlite_connection *c,
 
 enum registry_error sqlite_begin(struct sqlite_connection *c)
 {
-    return sqlite_exec(c, "BEGIN IMMEDIATE");
+    enum registry_error error = sqlite_in_place(c);
+    return error ? error : sqlite_exec(c, "BEGIN IMMEDIATE");
 }
 
 enum registry_error sqlite_commit(struct sqlite_connection *c)

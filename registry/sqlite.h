@@ -61,6 +61,9 @@ bool sqlite_column_id(struct sqlite3_stmt *statement, int column, uint8_t id[REG
 void sqlite_reset(struct sqlite3_stmt *statement);
 /* Whether the last statement that was run changed a row. */
 bool sqlite_changed(const struct sqlite_connection *c);
+/* STORAGE when another file, or none, now stands where the connection's was: what is said here is
+ * no longer the registry's. One stat. */
+enum registry_error sqlite_in_place(const struct sqlite_connection *c);
 /* What SQLite says about the connection's last error. */
 const char *sqlite_message(const struct sqlite_connection *c);
 

@@ -230,7 +230,9 @@ static enum registry_error find(struct sqlite_connection *c, struct registry_que
 
 enum registry_when registry_find(struct registry_reader *reader, struct registry_query *query)
 {
-    query->error = find(&reader->c, query);
+    query->error = sqlite_in_place(&reader->c);
+    if (!query->error)
+        query->error = find(&reader->c, query);
     return REGISTRY_NOW;
 }
 
@@ -276,7 +278,9 @@ static enum registry_error find_of_holder(struct sqlite_connection *c,
 enum registry_when registry_find_of_holder(struct registry_reader *reader,
                                            struct registry_holder_query *query)
 {
-    query->error = find_of_holder(&reader->c, query);
+    query->error = sqlite_in_place(&reader->c);
+    if (!query->error)
+        query->error = find_of_holder(&reader->c, query);
     return REGISTRY_NOW;
 }
 
@@ -324,8 +328,10 @@ enum registry_error registry_lists(struct registry_reader *reader, struct regist
                                    size_t *count)
 {
     struct sqlite3_stmt *row = reader->c.statements[R_LISTS];
-    enum registry_error error = REGISTRY_OK;
+    enum registry_error error = sqlite_in_place(&reader->c);
     size_t room = *count, n = 0;
+    if (error)
+        return error;
     sqlite_bind_int(row, 1, (int64_t)room);
     while (n < room && !(error = sqlite_step(row)))
         lists[n++] = read_list(row);

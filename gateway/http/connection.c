@@ -35,6 +35,57 @@ static void set_receiving(struct http_request *c)
     start_timer(c, c->owner->http->options.request_timeout_ms);
 }
 
+/* ---- memory of requests ---- */
+
+#ifdef __SANITIZE_ADDRESS__
+#define SPARES_MAX 0 /* a use after the answer is to be seen */
+#else
+#define SPARES_MAX 256
+#endif
+
+void *http_room(struct http_request *c, size_t size)
+{
+    struct http_loop *owner = c->owner;
+    if (!c->memory) {
+        c->memory = owner->spare;
+        if (c->memory) {
+            owner->spare = c->memory->next;
+            owner->spares--;
+        } else {
+            c->memory = h2o_mem_alloc(sizeof *c->memory);
+        }
+        c->memory->used = 0;
+    }
+    size_t rounded = (size + 15) & ~(size_t)15;
+    if (size > HTTP_MEMORY_BYTES || rounded > HTTP_MEMORY_BYTES - c->memory->used)
+        return h2o_mem_alloc_pool(&c->req->pool, size);
+    void *at = c->memory->data + c->memory->used;
+    c->memory->used += rounded;
+    return at;
+}
+
+static void return_memory(struct http_request *c)
+{
+    struct http_loop *owner = c->owner;
+    struct http_memory *memory = c->memory;
+    c->memory = NULL;
+    if (!memory)
+        return;
+    if (owner->spares == SPARES_MAX) {
+        free(memory);
+        return;
+    }
+    memory->next = owner->spare;
+    owner->spare = memory;
+    owner->spares++;
+}
+
+void http_memory_free_spares(struct http_loop *http_loop)
+{
+    for (struct http_memory *memory; (memory = http_loop->spare); free(memory))
+        http_loop->spare = memory->next;
+}
+
 /* ---- between h2o and its socket ---- */
 
 static void take_over(struct http_request *c)
@@ -81,7 +132,8 @@ static void refuse_unread(struct http_request *c)
     h2o_socket_write(c->socket, &text, 1, on_refused);
 }
 
-/* h2o has parsed what there is. Did it answer by itself, or must it stop reading? */
+/* h2o has parsed what there is. Did it answer by itself, must it stop reading, or did the beginning
+ * of a request come with the end of the handshake or behind another one? */
 static void look_after(struct http_request *c)
 {
     const struct http_options *options = &c->owner->http->options;
@@ -91,6 +143,8 @@ static void look_after(struct http_request *c)
         c->refused = true; /* or 100 Continue, then the request that follows takes it back */
     else if (c->socket->input->size > (size_t)options->header_bytes_max + options->body_bytes_max)
         refuse_unread(c);
+    else if (c->socket->input->size && !c->receiving)
+        set_receiving(c);
 }
 
 static void on_bytes(h2o_socket_t *socket, const char *error)
@@ -108,6 +162,7 @@ static void on_sent(h2o_socket_t *socket, const char *error)
     struct http_request *c = socket->on_close.data;
     bool goes_on = c->answering && c->persistent && !error;
     c->answering = false;
+    return_memory(c);
     if (!run_h2o(c, c->h2o_sent, error) || !goes_on)
         return;
     look_after(c); /* h2o went on with what the client had sent ahead */
@@ -162,6 +217,7 @@ static void on_close(void *data)
     struct http_request *c = data;
     struct http_loop *owner = c->owner;
     loop_timer_stop(&c->timer);
+    return_memory(c);
     if (c->closed)
         *c->closed = true;
     if (c->refused)
@@ -169,6 +225,7 @@ static void on_close(void *data)
     *(c->previous ? &c->previous->next : &owner->connections) = c->next;
     if (c->next)
         c->next->previous = c->previous;
+    SSL_CTX_free(c->tls);
     free(c);
     http_count(&owner->counters.connections, -1);
     http_connection_gone(owner);
@@ -226,6 +283,8 @@ void http_connection_open(struct acceptor *acceptor, h2o_socket_t *socket)
     socket->on_close.cb = on_close;
     socket->on_close.data = c;
     if (acceptor->tls) {
+        SSL_CTX_up_ref(acceptor->tls);
+        c->tls = acceptor->tls;
         set_receiving(c);
         h2o_socket_ssl_handshake(socket, acceptor->tls, NULL, on_handshake);
     } else {

@@ -37,6 +37,15 @@ enum http_drain_stage {
     HTTP_DRAIN_OVER,
 };
 
+/* What http_alloc gives out for one request: kept by the loop for the next one, whose cache lines
+ * it warms, where malloc would look for room anew each time. */
+#define HTTP_MEMORY_BYTES 8192
+struct http_memory {
+    struct http_memory *next;
+    size_t used;
+    _Alignas(16) uint8_t data[HTTP_MEMORY_BYTES];
+};
+
 struct http_loop {
     struct http *http;
     struct loop *loop;
@@ -44,6 +53,10 @@ struct http_loop {
     h2o_context_t h2o;
     struct acceptor acceptors[HTTP_LISTENERS_MAX];
     struct http_request *connections; /* all that are open */
+    struct loop_task handle_task;     /* hands this turn's requests to their handlers */
+    struct http_request *ready, **ready_tail;
+    struct http_memory *spare;
+    unsigned spares;
     struct http_counters counters;
     struct loop_timer accept_again;
     struct loop_timer drain_timer;
@@ -59,13 +72,16 @@ struct http_request {
     unsigned listener;
     h2o_socket_t *socket;
     h2o_socket_cb h2o_read, h2o_sent; /* h2o's callbacks, which ours call */
-    bool *closed;                     /* set when h2o closes the socket meanwhile, or NULL */
-    bool receiving;                   /* octets of a handshake or of a request have come */
-    bool answering;                   /* http_respond gave h2o an answer that is not yet written */
-    bool persistent;                  /* that answer does not end the connection */
-    bool refused;                     /* h2o answered by itself */
-    struct loop_timer timer;          /* shuts the socket down */
+    SSL_CTX *tls; /* h2o's handshake takes no reference, and may begin after a reload; or NULL */
+    struct http_memory *memory; /* until the answer is written; NULL: none yet */
+    bool *closed;               /* set when h2o closes the socket meanwhile, or NULL */
+    bool receiving;             /* octets of a handshake or of a request have come */
+    bool answering;             /* http_respond gave h2o an answer that is not yet written */
+    bool persistent;            /* that answer does not end the connection */
+    bool refused;               /* h2o answered by itself */
+    struct loop_timer timer;    /* shuts the socket down */
     struct http_request *previous, *next;
+    struct http_request *ready_next; /* among those of this turn */
 };
 
 /* One writer, its loop, so no locked instruction; any thread reads. */
@@ -85,12 +101,15 @@ void http_connection_wait(struct http_request *request);
 void http_connection_answer(struct http_request *request);
 void http_connection_answered(struct http_request *request, bool persistent);
 
+void http_memory_free_spares(struct http_loop *http_loop);
+
 /* Ends the wait of all that have no request running. */
 void http_connections_end_idle(struct http_loop *http_loop);
 void http_connections_shut_down(struct http_loop *http_loop);
 
-/* h2o's handler and filter: checks what h2o does not, and calls the listener's handler. */
+/* h2o's handler and filter: checks what h2o does not, and queues the request for its handler. */
 void http_request_register(h2o_globalconf_t *config);
+void http_requests_handle(struct loop_task *handle_task);
 
 /* In http.c: the last connection may have gone. */
 void http_connection_gone(struct http_loop *http_loop);

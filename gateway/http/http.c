@@ -251,6 +251,8 @@ struct http_loop *http_attach(struct http *http, struct loop *loop, unsigned loo
     l->loop = loop;
     l->context = context;
     l->accept_again.fire = accept_again;
+    l->handle_task.run = http_requests_handle;
+    l->ready_tail = &l->ready;
     l->drain_timer.fire = on_drain_timer;
     h2o_context_init(&l->h2o, loop_h2o(loop), &http->h2o);
     for (unsigned i = 0; i < http->listener_count; i++) {
@@ -285,6 +287,7 @@ void http_detach(struct http_loop **http_loop)
         SSL_CTX_free(l->acceptors[i].tls);
     if (l->connections)
         return; /* h2o can't let go of them: they stay till the process ends */
+    http_memory_free_spares(l);
     h2o_multithread_queue_t *queue = l->h2o.queue;
     h2o_context_dispose(&l->h2o);
     free(queue); /* h2o 2.2.5 leaves it behind */

@@ -71,6 +71,8 @@ void http_put_peer(const struct http_request *request, struct buf *out);
 unsigned http_listener(const struct http_request *request);
 /* Zeroed memory of the request's pool. Ends the process when memory is gone, as h2o does. */
 void *http_alloc(struct http_request *request, size_t size);
+/* The same for what will be written before it is read: not zeroed. */
+void *http_room(struct http_request *request, size_t size);
 
 struct http_answer_header {
     const char *name; /* lowercase */

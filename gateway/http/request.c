@@ -130,13 +130,31 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     http_connection_request(request, req);
     unsigned status = check_head(bytes_of(socket->input->bytes, socket->input->size), req->version,
                                  owner->http->options.header_bytes_max);
-    if (status)
+    if (status) {
         refuse(request, status);
-    else
-        owner->http->listeners[request->listener].handler(owner->context, request);
-    if (request->req) /* the connection outlives this call: h2o closes it in a later step */
-        http_connection_wait(request);
+        return 0;
+    }
+    http_connection_wait(request); /* until then h2o won't close the connection */
+    request->ready_next = NULL;
+    *owner->ready_tail = request;
+    owner->ready_tail = &request->ready_next;
+    loop_task_queue(owner->loop, LOOP_PHASE_HANDLE, &owner->handle_task);
     return 0;
+}
+
+/* All of a turn together, because neither h2o's code beside the handlers' nor the kernel's fits the
+ * processor's cache of instructions: by turns each would be fetched anew for every request. */
+void http_requests_handle(struct loop_task *handle_task)
+{
+    struct http_loop *l = H2O_STRUCT_FROM_MEMBER(struct http_loop, handle_task, handle_task);
+    struct http_request *request = l->ready;
+    l->ready = NULL;
+    l->ready_tail = &l->ready;
+    while (request) {
+        struct http_request *next = request->ready_next;
+        l->http->listeners[request->listener].handler(l->context, request);
+        request = next;
+    }
 }
 
 void http_request_register(h2o_globalconf_t *config)
@@ -209,7 +227,7 @@ unsigned http_listener(const struct http_request *request)
 
 void *http_alloc(struct http_request *request, size_t size)
 {
-    return memset(h2o_mem_alloc_pool(&request->req->pool, size), 0, size);
+    return memset(http_room(request, size), 0, size);
 }
 
 /* ---- the answer ---- */

@@ -285,8 +285,9 @@ static void rules_across_keys_hold(void **state)
     char socket[160] = RULES_KEPT "cache: {socket: /";
     memset(socket + strlen(socket), 's', 107);
     strncat(socket, "}\n", 3);
-    assert_refused(socket, ":3: cache.socket is longer than the 107 bytes that a Unix socket's path "
-                           "may have");
+    assert_refused(socket,
+                   ":3: cache.socket is longer than the 107 bytes that a Unix socket's path "
+                   "may have");
     assert_refused(RULES_KEPT "code: {life_s: 30, refresh_s: 30}\n",
                    ":3: code.refresh_s must be less than code.life_s");
     assert_refused(RULES_KEPT "code: {life_s: 30}\n",

@@ -244,6 +244,29 @@ static void ecdsa_crosses_providers(void **state)
     }
 }
 
+/* Without this one code in some hundred would have no valid signature: r or s begins with a zero
+ * octet, which DER leaves out. */
+static void ecdsa_pads_short_numbers(void **state)
+{
+    (void)state;
+    struct crypto_key_pair pair;
+    uint8_t signature[CRYPTO_SIGNATURE_BYTES];
+    bool short_r = false, short_s = false;
+    assert_int_equal(crypto_openssl.key_generate(&pair), CRYPTO_OK);
+    struct crypto_signer *signer = crypto_openssl.signer_create(&pair);
+    struct crypto_verifier *verifier = crypto_openssl.verifier_create(pair.public_key);
+    for (uint32_t i = 0; !short_r || !short_s; i++) { /* one in 256 each */
+        const struct bytes message = bytes_of(&i, sizeof i);
+        assert_true(i < 20000);
+        assert_int_equal(crypto_openssl.sign(signer, &message, 1, signature), CRYPTO_OK);
+        assert_int_equal(crypto_openssl.verify(verifier, &message, 1, signature), CRYPTO_OK);
+        short_r |= signature[0] == 0;
+        short_s |= signature[32] == 0;
+    }
+    crypto_openssl.signer_destroy(&signer);
+    crypto_openssl.verifier_destroy(&verifier);
+}
+
 /* Without this a signature of nonsense numbers would count as our failure (or as valid: r = s = 0),
  * and one bad message would make an inspector see "could not find out" instead of "forged". */
 static void ecdsa_tells_a_forgery_from_a_failure(void **state)
@@ -343,6 +366,7 @@ int main(void)
         cmocka_unit_test(aead_draws_fresh_nonces_and_respects_room),
         cmocka_unit_test(ecdsa_knows_rfc_6979),
         cmocka_unit_test(ecdsa_crosses_providers),
+        cmocka_unit_test(ecdsa_pads_short_numbers),
         cmocka_unit_test(ecdsa_tells_a_forgery_from_a_failure),
         cmocka_unit_test(keys_that_are_none_are_refused),
         cmocka_unit_test(random_octets_differ),

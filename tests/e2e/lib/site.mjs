@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 const root = path.resolve(path.dirname(new URL(import.meta.url).pathname), '../../..');
 const build = path.join(root, 'build', process.env.JWB_VARIANT ?? 'release');
 const run = promisify(execFile);
+export const program = (name) => path.join(build, name);
 
 export class Site {
   #stops = [];
