@@ -11,7 +11,6 @@
 
 #define LIFE_S     3600
 #define LIFE_S_MAX (366 * 86400)
-#define KEY_INFO   "jwb-token-key-1" /* as the gateway derives K_token */
 
 struct mint {
     const char *config, *role, *holder_number, *subject, *client, *scope, *life;
@@ -121,7 +120,7 @@ static struct crypto_mac *token_mac(const struct config *config, struct buf *why
     struct crypto_mac *mac = NULL;
     if (!secret_read(config->keys_secret, secret, why))
         return NULL;
-    if (crypto_openssl.hkdf(secret, BYTES(KEY_INFO), key, sizeof key) == CRYPTO_OK)
+    if (crypto_openssl.hkdf(secret, BYTES(TOKEN_KEY_INFO), key, sizeof key) == CRYPTO_OK)
         mac = crypto_openssl.mac_create(key);
     if (!mac)
         buf_put_str(why, token_error_text(TOKEN_ERR_CRYPTO));

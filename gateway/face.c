@@ -101,7 +101,7 @@ struct bytes face_number_tail(struct bytes number)
     size_t tail = number.len / 2 < CODE_TAIL_BYTES_MAX ? number.len / 2 : CODE_TAIL_BYTES_MAX;
     struct bytes text = bytes_from(number, number.len - tail);
     for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] < 0x20 || text.data[i] > 0x7E)
+        if (text.data[i] < 0x21 || text.data[i] > 0x7E)
             return bytes_of(number.data, 0);
     return text;
 }

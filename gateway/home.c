@@ -55,7 +55,7 @@ static bool derive(const uint8_t secret[CRYPTO_SECRET_BYTES], const char *purpos
 static bool derive_keys(struct gateway_loop *home, const uint8_t secret[CRYPTO_SECRET_BYTES])
 {
     uint8_t key[CRYPTO_SECRET_BYTES];
-    bool made = derive(secret, "jwb-token-key-1", key) &&
+    bool made = derive(secret, TOKEN_KEY_INFO, key) &&
                 (home->token_mac = crypto_openssl.mac_create(key)) &&
                 derive(secret, "jwb-code-key-1", key) &&
                 (home->code_mac = crypto_openssl.mac_create(key)) &&
@@ -87,7 +87,7 @@ bool gateway_loop_use_settings(struct gateway_loop *home, struct settings *setti
     }
     drop_keys(&home->keys);
     home->keys = keys;
-    if (home->http && home->settings->tls && settings->tls) /* plain or not is settled at start */
+    if (home->http && settings->tls)
         http_set_tls(home->http, ROUTE_LISTENER_PUBLIC, settings->tls);
     settings_release(&home->settings);
     home->settings = settings_take(settings);

@@ -27,6 +27,10 @@ static void reload(struct gateway *gateway, const char *path)
     char text[512];
     struct buf why = BUF_OVER(text);
     struct settings *settings = settings_load(path, &why);
+    if (settings && !settings->tls != !gateway->started_with->tls) {
+        buf_put_str(&why, "public.plain_http can't change while the gateway runs");
+        settings_release(&settings);
+    }
     if (!settings) {
         log_event(LOG_ERROR, "reload refused, the old configuration stays",
                   LOG_BYTES("why", buf_bytes(&why)));

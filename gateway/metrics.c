@@ -66,32 +66,29 @@ static const struct plain {
     const void *(*part)(const struct gateway_loop *);
     size_t offset;
 } plain[] = {
-#define P(name, type, help, room, field)                                                           \
+/* clang-format off */
+#define P(name, type, help, room, field) \
     {name, type, help, part_##room, offsetof(struct room##_counters, field)},
-    P("http_connections", "gauge", "Connections now.", http, connections) P(
-        "http_accepted_total", "counter", "Connections accepted.", http,
-        accepted) P("http_refused_total", "counter", "Connections closed over the cap.", http,
-                    refused_full) P("http_tls_failed_total", "counter",
-                                    "TLS handshakes that failed.", http, tls_failed)
-        P("http_requests_total", "counter", "Requests received.", http, requests) P(
-            "http_malformed_total", "counter", "Requests refused as malformed.", http, malformed)
-            P("verify_signatures_total", "counter", "Codes whose signature was checked.", gateway,
-              slow_path) P("redis_trips_total", "counter", "Trips to Redis.", cache,
-                           trips) P("redis_trips_unanswered_total", "counter",
-                                    "Trips without an answer in time.", cache, unanswered)
-                P("redis_trips_refused_total", "counter", "Trips that could not start.", cache,
-                  refused) P("redis_wrong_echo_total", "counter", "Answers to another question.",
-                             cache, wrong_echo) P("redis_reconnects_total", "counter",
-                                                  "Connections made to Redis.", cache, reconnects)
-                    P("redis_in_flight", "gauge", "Trips under way.", cache, in_flight)
-                        P("evidence_records_total", "counter", "Evidence records written.", journal,
-                          records) P("evidence_writes_total", "counter", "Writes to the journals.",
-                                     journal, writes) P("evidence_syncs_total", "counter",
-                                                        "Syncs of the journals.", journal, syncs)
-                            P("evidence_failures_total", "counter", "Writes that failed.", journal,
-                              failures) P("evidence_torn_bytes_total", "counter",
-                                          "Bytes of torn tails cut at start.", journal, torn_bytes)
+    P("http_connections",               "gauge",   "Connections now.",                             http, connections)
+    P("http_accepted_total",            "counter", "Connections accepted.",                        http, accepted)
+    P("http_refused_total",             "counter", "Connections closed over the cap.",             http, refused_full)
+    P("http_tls_failed_total",          "counter", "TLS handshakes that failed.",                  http, tls_failed)
+    P("http_requests_total",            "counter", "Requests received.",                           http, requests)
+    P("http_malformed_total",           "counter", "Requests refused as malformed.",               http, malformed)
+    P("verify_signatures_total",        "counter", "Codes whose signature was checked.",           gateway, slow_path)
+    P("redis_trips_total",              "counter", "Trips to Redis.",                              cache, trips)
+    P("redis_trips_unanswered_total",   "counter", "Trips without an answer in time.",             cache, unanswered)
+    P("redis_trips_refused_total",      "counter", "Trips that could not start.",                  cache, refused)
+    P("redis_wrong_echo_total",         "counter", "Answers to another question.",                 cache, wrong_echo)
+    P("redis_reconnects_total",         "counter", "Connections made to Redis.",                   cache, reconnects)
+    P("redis_in_flight",                "gauge",   "Trips under way.",                             cache, in_flight)
+    P("evidence_records_total",         "counter", "Evidence records written.",                    journal, records)
+    P("evidence_writes_total",          "counter", "Writes to the journals.",                      journal, writes)
+    P("evidence_syncs_total",           "counter", "Syncs of the journals.",                       journal, syncs)
+    P("evidence_failures_total",        "counter", "Writes that failed.",                          journal, failures)
+    P("evidence_torn_bytes_total",      "counter", "Bytes of torn tails cut at start.",            journal, torn_bytes)
 #undef P
+    /* clang-format on */
 };
 
 /* ---- those with labels ---- */

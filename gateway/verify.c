@@ -133,8 +133,15 @@ static enum step_result read_code(struct verify *v)
 /* ---- ask_cache ---- */
 
 /* A scan's entry: time (8 octets), SHA-256 of the Idempotency-Key (32; zeros without one), length
- * of the client (1), client, subject. */
+ * of the client (1), client, an inspector's agency. */
 #define ENTRY_CLIENT 40
+
+/* An inspector's subject is <agency>/<officer>; who he is stays out of Redis. */
+static struct bytes agency_of(struct bytes subject)
+{
+    const uint8_t *slash = memchr(subject.data, '/', subject.len);
+    return slash ? bytes_of(subject.data, (size_t)(slash - subject.data)) : subject;
+}
 
 static void write_entry(struct verify *v)
 {
@@ -148,7 +155,8 @@ static void write_entry(struct verify *v)
     buf_put(&v->own, bytes_of(hash, sizeof hash));
     buf_put_u8(&v->own, (uint8_t)v->op.asker.client.len);
     buf_put(&v->own, v->op.asker.client);
-    buf_put(&v->own, v->op.asker.subject);
+    if (counts_as(v) == CACHE_COUNT_INSPECTOR)
+        buf_put(&v->own, agency_of(v->op.asker.subject));
     CHECK(buf_ok(&v->own)); /* 41 + two texts of a token, of at most 64 */
 }
 
@@ -435,14 +443,11 @@ static void put_first_scan(struct verify *v, struct buf *out)
     uint64_t at = 0;
     for (int i = 0; i < 8; i++)
         at = at << 8 | first.data[i];
-    struct bytes subject = bytes_from(first, ENTRY_CLIENT + 1 + first.data[ENTRY_CLIENT]);
-    const uint8_t *slash = memchr(subject.data, '/', subject.len);
-    if (slash) /* an inspector's subject is <agency>/<officer> */
-        subject.len = (size_t)(slash - subject.data);
+    struct bytes agency = bytes_from(first, ENTRY_CLIENT + 1 + first.data[ENTRY_CLIENT]);
     buf_put_str(out, v->counted ? "{\"this\":true,\"at\":" : "{\"this\":false,\"at\":");
     put_timestamp(out, (int64_t)at);
     buf_put_str(out, ",\"agency\":");
-    buf_put_json(out, subject);
+    buf_put_json(out, agency);
     buf_put_u8(out, '}');
 }
 

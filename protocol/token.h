@@ -19,6 +19,7 @@
 #define TOKEN_CLIENT_BYTES_MAX  64
 #define TOKEN_TEXT_BYTES_MAX    320
 #define TOKEN_MAC_BYTES         16
+#define TOKEN_KEY_INFO          "jwb-token-key-1" /* K_token = HKDF(the gateway's secret, this) */
 
 /* Values are on the wire: never renumber. */
 enum token_role {

@@ -136,8 +136,10 @@ export class Site {
   }
 
   async stop() {
-    for (const stop of this.#stops.reverse()) await stop();
+    const failures = [];
+    for (const stop of this.#stops.reverse()) await Promise.resolve().then(stop).catch((e) => failures.push(e));
     fs.rmSync(this.folder, { recursive: true, force: true });
+    if (failures.length) throw failures[0];
   }
 }
 
