@@ -35,8 +35,10 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, unsigned afte
 /* Does nothing for one that is not running. After it, fire will not run. */
 void loop_timer_stop(struct loop_timer *timer);
 
-/* ---- the end of a turn: send what goes to Redis, write evidence, answer, in this order ---- */
+/* ---- the end of a turn: handle the requests that came in, send what goes to Redis, write
+ * evidence, answer, in this order ---- */
 enum loop_phase {
+    LOOP_PHASE_HANDLE,
     LOOP_PHASE_SEND,
     LOOP_PHASE_RECORD,
     LOOP_PHASE_ANSWER,
