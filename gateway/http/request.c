@@ -142,8 +142,8 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     return 0;
 }
 
-/* All of a turn together, because neither h2o's code beside the handlers' nor the kernel's fits the
- * processor's cache of instructions: by turns each would be fetched anew for every request. */
+/* All of a turn together, because the code of h2o, the kernel and the handlers does not fit the
+ * processor's cache at once: by turns, each would be fetched anew for every request. */
 void http_requests_handle(struct loop_task *handle_task)
 {
     struct http_loop *l = H2O_STRUCT_FROM_MEMBER(struct http_loop, handle_task, handle_task);
