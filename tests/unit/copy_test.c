@@ -55,6 +55,18 @@ static void test_agreeing_witnesses_are_believed(void **state)
     assert_null(copy);
 }
 
+/* Otherwise a registry that went back in time is believed against what this process knows. */
+static void test_the_copys_own_bits_are_told(void **state)
+{
+    (void)state;
+    struct copy *copy = compared_copy();
+    copy_doubt(copy); /* however old */
+    assert_int_equal(copy_bits(copy, LIST, PLACE), 2);
+    assert_int_equal(copy_bits(copy, LIST, PLACE + 1), 0);
+    assert_int_equal(copy_bits(copy, LIST + 1, PLACE), 0);
+    copy_destroy(&copy);
+}
+
 /* Otherwise one damaged witness decides alone what a licence is worth. */
 static void test_different_bits_are_not_believed(void **state)
 {
@@ -270,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agreeing_witnesses_are_believed),
+        cmocka_unit_test(test_the_copys_own_bits_are_told),
         cmocka_unit_test(test_different_bits_are_not_believed),
         cmocka_unit_test(test_redis_behind_the_copy_is_not_believed),
         cmocka_unit_test(test_redis_ahead_is_believed_where_the_bits_agree),
