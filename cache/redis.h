@@ -15,7 +15,6 @@ struct redisReply;
 enum script {
     SCRIPT_SCAN,
     SCRIPT_REMEMBER,
-    SCRIPT_LOOK,
     SCRIPT_APPLY,
     SCRIPT_REBUILD,
     SCRIPT_COUNT,
@@ -23,19 +22,37 @@ enum script {
 #define SCRIPT_SHA_BYTES 40
 extern const char *const script_texts[SCRIPT_COUNT];
 
-/* ---- a call under way: redis_call.c ---- */
+/* ---- what a reply can be ---- */
 enum reading {
     READING_FINE,
     READING_UNANSWERED, /* an error of Redis's: the call is unanswered, the connection goes on */
     READING_NONSENSE,   /* not what was asked: the connection is dropped */
 };
+/* ---- one place of a list: redis_lists.c ----
+ * Three plain commands, a third of a script's cost in Redis: the position, the length, the octet of
+ * the place. In this order what is read later can only be newer than the position, which is safe.
+ * They say nothing of what they were asked: an echo must follow them in the same call. */
+#define PLACES        (CACHE_LIST_BYTES * 4)
+#define LOOK_COMMANDS 3
+struct look {
+    bool present; /* after all three; else the rest is not to be used */
+    uint64_t generation, seq;
+    uint8_t bits;
+};
+/* ends[0..2]: where each of them ends. */
+void look_write(struct buf *out, size_t *ends, uint16_t list, uint32_t index);
+/* The reply to the part-th of them, in order. */
+enum reading look_read(struct look *look, unsigned part, const struct redisReply *reply,
+                       uint32_t index);
+
+/* ---- a call under way: redis_call.c ---- */
 struct call_kind {
     /* The reply to command number `part`; runs only while somebody waits. */
     enum reading (*read)(struct cache_call *call, unsigned part, const struct redisReply *reply);
     /* Once, or never after a cancel. The waiter has been taken off the call. */
     void (*tell)(struct cache_call *call, void *waiter, bool answered);
 };
-#define CALL_COMMANDS_MAX 3
+#define CALL_COMMANDS_MAX 5
 struct cache_call {
     struct cache *cache;
     const struct call_kind *kind;
@@ -46,6 +63,7 @@ struct cache_call {
     bool failed;
     uint64_t written_us;
     struct loop_timer timer;
+    struct look look;
     size_t first_len;
     uint8_t first[CACHE_ENTRY_BYTES_MAX]; /* the own entry, or the earlier one */
 };
@@ -103,17 +121,6 @@ static inline void counter_add(_Atomic uint64_t *counter, int64_t n)
                           atomic_load_explicit(counter, memory_order_relaxed) + (uint64_t)n,
                           memory_order_relaxed);
 }
-
-/* ---- one place of a list: redis_lists.c ---- */
-#define PLACES (CACHE_LIST_BYTES * 4)
-struct look {
-    bool present; /* else the rest is not set */
-    uint64_t generation, seq;
-    uint8_t bits;
-};
-void look_write(struct cache *cache, struct buf *out, uint16_t list, uint32_t index);
-enum reading look_read(const struct redisReply *reply, uint16_t list, uint32_t index,
-                       struct look *look);
 
 /* ---- commands in Redis's protocol (RESP): redis_command.c ---- */
 struct buf command_begin(struct cache *cache);

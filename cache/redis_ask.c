@@ -90,22 +90,25 @@ static enum reading read_ask_face(struct cache_ask *ask, const struct redisReply
                                                                      : READING_NONSENSE;
 }
 
+/* The scan's echo comes behind the place's replies, so that none of them can be another call's. */
+enum { ASK_SCAN = LOOK_COMMANDS, ASK_FACE, ASK_COMMANDS };
+
 static enum reading read_ask(struct cache_call *call, unsigned part, const struct redisReply *reply)
 {
     struct cache_ask *ask = call->waiter;
-    if (part == 0)
+    if (part == ASK_SCAN)
         return read_ask_scan(call, reply);
-    if (part == 2)
+    if (part == ASK_FACE)
         return read_ask_face(ask, reply);
 
-    struct look look;
-    enum reading reading = look_read(reply, ask->list, ask->index, &look);
-    if (reading != READING_FINE || !look.present)
+    const struct look *look = &call->look;
+    enum reading reading = look_read(&call->look, part, reply, ask->index);
+    if (reading != READING_FINE || part + 1 < LOOK_COMMANDS || !look->present)
         return reading;
     ask->list_present = true;
-    ask->seq = look.seq;
-    ask->generation = look.generation;
-    ask->bits = look.bits;
+    ask->seq = look->seq;
+    ask->generation = look->generation;
+    ask->bits = look->bits;
     return READING_FINE;
 }
 
@@ -138,22 +141,21 @@ bool cache_ask(struct cache *cache, struct cache_ask *ask)
     if (!call)
         return false;
     struct buf out = command_begin(cache);
-    size_t ends[3];
+    size_t ends[ASK_COMMANDS];
+    look_write(&out, ends, ask->list, ask->index);
+
     struct key code = key_code(ask->cti, ask->mac);
     command_open_script(cache, &out, SCRIPT_SCAN, 1, 2);
     command_put(&out, key_bytes(&code));
     put_entry(&out, call, ask->count, ask->entry);
-    ends[0] = out.len;
-
-    look_write(cache, &out, ask->list, ask->index);
-    ends[1] = out.len;
+    ends[ASK_SCAN] = out.len;
 
     struct key face = key_face(ask->list, ask->index);
     command_open(&out, 2);
     command_put(&out, BYTES("GET"));
     command_put(&out, key_bytes(&face));
-    ends[2] = out.len;
-    return call_start(call, &out, ends, 3, ask, &ask->call);
+    ends[ASK_FACE] = out.len;
+    return call_start(call, &out, ends, ASK_COMMANDS, ask, &ask->call);
 }
 
 void cache_ask_cancel(struct cache_ask *ask)

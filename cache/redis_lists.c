@@ -12,13 +12,25 @@ enum told { /* as the scripts say it */
 };
 
 /* ---- one place ---- */
-void look_write(struct cache *cache, struct buf *out, uint16_t list, uint32_t index)
+void look_write(struct buf *out, size_t *ends, uint16_t list, uint32_t index)
 {
     struct key array = key_list(list), position = key_list_seq(list);
-    command_open_script(cache, out, SCRIPT_LOOK, 2, 1);
-    command_put(out, key_bytes(&array));
+    command_open(out, 2);
+    command_put(out, BYTES("GET"));
     command_put(out, key_bytes(&position));
-    command_put_decimal(out, index);
+    ends[0] = out->len;
+
+    command_open(out, 2);
+    command_put(out, BYTES("STRLEN"));
+    command_put(out, key_bytes(&array));
+    ends[1] = out->len;
+
+    command_open(out, 4);
+    command_put(out, BYTES("GETRANGE"));
+    command_put(out, key_bytes(&array));
+    command_put_decimal(out, index / 4);
+    command_put_decimal(out, index / 4);
+    ends[2] = out->len;
 }
 
 /* Digits at the head of text, at most as many as given and within 64 bits; takes them off. */
@@ -42,27 +54,32 @@ static bool read_position(struct bytes text, struct look *look)
     return take_digits(&text, SEQ_DIGITS, &look->seq) && text.len == 0;
 }
 
-/* key, i, length, "generation seq", bits */
-enum reading look_read(const struct redisReply *reply, uint16_t list, uint32_t index,
-                       struct look *look)
+enum reading look_read(struct look *look, unsigned part, const struct redisReply *reply,
+                       uint32_t index)
 {
-    struct key array = key_list(list), digits = key_decimal(index);
-    uint64_t length, bits;
-    struct bytes position;
+    uint64_t length;
+    struct bytes text;
+    if (reply_is_error(reply, "WRONGTYPE") || (part == 0 && reply_is_nil(reply))) {
+        look->present = false; /* a key of another type is no list: a rebuild mends it */
+        return READING_FINE;
+    }
     if (reply_is_error(reply, NULL))
         return READING_UNANSWERED;
-    if (!reply_is_array(reply, 5) || !reply_is_text(reply_element(reply, 0), key_bytes(&array)) ||
-        !reply_is_text(reply_element(reply, 1), key_bytes(&digits)) ||
-        !reply_number(reply_element(reply, 2), UINT64_MAX, &length))
-        return READING_NONSENSE;
-
-    look->present = false;
-    if (!reply_text(reply_element(reply, 3), &position) || length != CACHE_LIST_BYTES)
+    if (part == 1) {
+        if (!reply_number(reply, UINT64_MAX, &length))
+            return READING_NONSENSE;
+        look->present &= length == CACHE_LIST_BYTES;
         return READING_FINE;
-    if (!reply_number(reply_element(reply, 4), 3, &bits))
-        return READING_NONSENSE; /* a full-length array has bits in every place */
-    look->present = read_position(position, look);
-    look->bits = (uint8_t)bits;
+    }
+    if (!reply_text(reply, &text) || (part == 2 && text.len > 1))
+        return READING_NONSENSE;
+    if (part == 0) {
+        look->present = read_position(text, look);
+    } else if (text.len == 0) {
+        look->present = false;
+    } else {
+        look->bits = (uint8_t)(text.data[0] >> (2 * (index % 4)) & 3);
+    }
     return READING_FINE;
 }
 
@@ -70,15 +87,16 @@ enum reading look_read(const struct redisReply *reply, uint16_t list, uint32_t i
 static enum reading read_state(struct cache_call *call, unsigned part,
                                const struct redisReply *reply)
 {
-    (void)part;
     struct cache_list_call *asked = call->waiter;
-    struct look look;
-    enum reading reading = look_read(reply, asked->list, 0, &look);
-    if (reading != READING_FINE)
-        return reading;
-    bool present = look.present && look.generation == asked->generation;
+    const struct look *look = &call->look;
+    struct key array = key_list(asked->list);
+    if (part < LOOK_COMMANDS)
+        return look_read(&call->look, part, reply, 0);
+    if (!reply_is_text(reply, key_bytes(&array)))
+        return READING_NONSENSE;
+    bool present = look->present && look->generation == asked->generation;
     asked->result = present ? CACHE_LIST_DONE : CACHE_LIST_ABSENT;
-    asked->redis_seq = present ? look.seq : 0;
+    asked->redis_seq = present ? look->seq : 0;
     return READING_FINE;
 }
 
@@ -162,8 +180,14 @@ bool cache_list_state(struct cache *cache, struct cache_list_call *call)
     if (!own)
         return false;
     struct buf out = command_begin(cache);
-    look_write(cache, &out, call->list, 0);
-    return call_start(own, &out, &out.len, 1, call, &call->call);
+    size_t ends[LOOK_COMMANDS + 1];
+    struct key array = key_list(call->list);
+    look_write(&out, ends, call->list, 0);
+    command_open(&out, 2);
+    command_put(&out, BYTES("ECHO"));
+    command_put(&out, key_bytes(&array));
+    ends[LOOK_COMMANDS] = out.len;
+    return call_start(own, &out, ends, LOOK_COMMANDS + 1, call, &call->call);
 }
 
 /* Opens a script on a list, with its two keys and the seq asked for. */

@@ -40,19 +40,6 @@ const char *const script_texts[SCRIPT_COUNT] = {
                         "end\n"
                         "return {key, 1, 0, redis.call('HGET', key, field)}\n",
 
-    /* status:{L}, status:{L}:seq; i -> key, i, length, "generation seq", bits */
-    [SCRIPT_LOOK] = "#!lua flags=no-writes\n"
-                    "local i = tonumber(ARGV[1])\n"
-                    "local length = redis.pcall('STRLEN', KEYS[1])\n"
-                    "local text = redis.pcall('GET', KEYS[2])\n"
-                    "if type(length) ~= 'number' then length = 0 end\n"
-                    "if type(text) ~= 'string' or length == 0 then\n"
-                    "  return {KEYS[1], ARGV[1], length, false, false}\n"
-                    "end\n"
-                    "local bit = 8 * math.floor(i / 4) + 6 - 2 * (i % 4)\n"
-                    "local bits = redis.call('BITFIELD_RO', KEYS[1], 'GET', 'u2', bit)\n"
-                    "return {KEYS[1], ARGV[1], length, text, bits[1]}\n",
-
     /* status:{L}, status:{L}:seq; first, last, generation, (bit offset, bits)...
      * -> key, first, 0 done | 1 gap | 2 absent, Redis's seq */
     [SCRIPT_APPLY] = "#!lua flags=allow-oom\n" POSITION "local generation, seq = position()\n"

@@ -11,11 +11,11 @@
 #define MEMORY "# Memory\r\nused_memory:1\r\nmaxmemory_policy:noeviction\r\nx:1\r\n"
 
 /* The commands that a cache sends, by what it asks. */
-enum asks { INFO_SERVER, INFO_MEMORY, SCRIPT_LOAD, SCAN, LOOK, FACE, OTHER };
+enum asks { INFO_SERVER, INFO_MEMORY, SCRIPT_LOAD, SCAN, POSITION, LENGTH, OCTET, FACE, OTHER };
 
 struct garbage {
     enum asks instead_of;
-    const char *text; /* \1: the key asked for, \2: the place; both as bulk strings */
+    const char *text; /* \1: the key asked for, as a bulk string */
     bool close;       /* and then hangs up */
 };
 
@@ -44,10 +44,12 @@ static enum asks what_is_asked(const struct bytes *argv)
     if (bytes_equal(argv[0], BYTES("SCRIPT")))
         return SCRIPT_LOAD;
     if (bytes_equal(argv[0], BYTES("GET")))
-        return FACE;
-    return bytes_equal(argv[0], BYTES("EVALSHA")) && argv[1].data[0] == 'a'   ? SCAN
-           : bytes_equal(argv[0], BYTES("EVALSHA")) && argv[1].data[0] == 'c' ? LOOK
-                                                                              : OTHER;
+        return bytes_start_with(argv[1], BYTES("status:")) ? POSITION : FACE;
+    if (bytes_equal(argv[0], BYTES("STRLEN")))
+        return LENGTH;
+    if (bytes_equal(argv[0], BYTES("GETRANGE")))
+        return OCTET;
+    return bytes_equal(argv[0], BYTES("EVALSHA")) && argv[1].data[0] == 'a' ? SCAN : OTHER;
 }
 
 static void answer_honestly(struct buf *out, enum asks asks, const struct bytes *argv)
@@ -58,17 +60,18 @@ static void answer_honestly(struct buf *out, enum asks asks, const struct bytes 
     } else if (asks == INFO_MEMORY) {
         put_bulk(out, BYTES(MEMORY));
     } else if (asks == SCRIPT_LOAD) {
-        memset(sha, 'a' + (int)(fake.scripts++ % 5), 40);
+        memset(sha, 'a' + (int)(fake.scripts++ % 4), 40);
         put_bulk(out, bytes_of(sha, 40));
     } else if (asks == SCAN) {
         buf_put_str(out, "*4\r\n");
         put_bulk(out, argv[3]);
         buf_put_str(out, ":1\r\n:0\r\n$-1\r\n");
-    } else if (asks == LOOK) {
-        buf_put_str(out, "*5\r\n");
-        put_bulk(out, argv[3]);
-        put_bulk(out, argv[5]);
-        buf_put_str(out, ":262144\r\n$3\r\n5 7\r\n:2\r\n");
+    } else if (asks == POSITION) {
+        put_bulk(out, BYTES("5 7"));
+    } else if (asks == LENGTH) {
+        buf_put_str(out, ":262144\r\n");
+    } else if (asks == OCTET) {
+        put_bulk(out, BYTES("\x02"));
     } else {
         put_bulk(out, BYTES("face"));
         if (fake.postscript)
@@ -85,8 +88,8 @@ static bool answer(struct buf *out, const struct bytes *argv)
         return false;
     }
     for (const char *c = fake.garbage->text; *c; c++)
-        if (*c == '\1' || *c == '\2')
-            put_bulk(out, argv[*c == '\1' ? 3 : 5]);
+        if (*c == '\1')
+            put_bulk(out, argv[3]);
         else
             buf_put_u8(out, (uint8_t)*c);
     return fake.garbage->close;
@@ -242,7 +245,6 @@ static void assert_dropped_for(const struct garbage *garbage, enum cache_count c
 }
 
 #define KEY "\1"
-#define I   "\2"
 
 /* Otherwise the answer to another question, or none at all, becomes a verdict. */
 static void test_wrong_answers_drop_the_connection(void **state)
@@ -277,24 +279,33 @@ static void test_wrong_answers_drop_the_connection(void **state)
         {SCAN, "$-2\r\n", false},
         {SCAN, "HTTP/1.1 400 Bad Request\r\n\r\n", false},
         {SCAN, KEY, false},
-        {LOOK, "*5\r\n$10\r\nstatus:{9}\r\n" I ":262144\r\n$3\r\n5 7\r\n:0\r\n", false},
-        {LOOK, "*5\r\n" KEY "$3\r\n100\r\n:262144\r\n$3\r\n5 7\r\n:0\r\n", false},
-        {LOOK, "*5\r\n" KEY "$5\r\n01000\r\n:262144\r\n$3\r\n5 7\r\n:0\r\n", false},
-        {LOOK, "*5\r\n" KEY ":1000\r\n:262144\r\n$3\r\n5 7\r\n:0\r\n", false},
-        {LOOK, "*5\r\n" KEY I ":262144\r\n$3\r\n5 7\r\n:4\r\n", false},
-        {LOOK, "*5\r\n" KEY I ":262144\r\n$3\r\n5 7\r\n:-1\r\n", false},
-        {LOOK, "*5\r\n" KEY I ":262144\r\n$3\r\n5 7\r\n$-1\r\n", false},
-        {LOOK, "*5\r\n" KEY I "$6\r\n262144\r\n$3\r\n5 7\r\n:0\r\n", false},
-        {LOOK, "*4\r\n" KEY I ":262144\r\n$3\r\n5 7\r\n", false},
-        {LOOK, "$-1\r\n", false},
-        {LOOK, "-ERR no\r\n", false},
+        {POSITION, ":7\r\n", false},
+        {POSITION, "*1\r\n$3\r\n5 7\r\n", false},
+        {POSITION, "+5 7\r\n", false},
+        {POSITION, "-ERR no\r\n", false},
+        {POSITION, "", true},
+        {LENGTH, "$6\r\n262144\r\n", false},
+        {LENGTH, ":-1\r\n", false},
+        {LENGTH, "$-1\r\n", false},
+        {LENGTH, "-ERR no\r\n", false},
+        {OCTET, ":2\r\n", false},
+        {OCTET, "$2\r\nxx\r\n", false},
+        {OCTET, "$-1\r\n", false},
+        {OCTET, "-ERR no\r\n", false},
+        {OCTET, "$1\r\n", true},
+        /* one missing or one too many: all that follow are shifted, up to the echo */
+        {POSITION, "", false},
+        {LENGTH, "", false},
+        {OCTET, "", false},
+        {POSITION, "$3\r\n5 7\r\n$3\r\n5 7\r\n", false},
+        {LENGTH, ":262144\r\n:262144\r\n", false},
+        {OCTET, "$1\r\nx\r\n$1\r\nx\r\n", false},
         {FACE, ":1\r\n", false},
         {FACE, "*1\r\n$1\r\nx\r\n", false},
         {FACE, "-ERR no\r\n", false},
         {FACE, "", true},
         {SCAN, "", true},
         {SCAN, "*4\r\n$5", true},
-        {LOOK, "*5\r\n" KEY, true},
         {SCAN, ":1\r\n*4\r\n" KEY ":1\r\n:0\r\n$-1\r\n", false}, /* all that follow are shifted */
     };
     open_cache_up(20000);
@@ -350,7 +361,7 @@ static void test_half_an_answer_ends_with_the_deadline(void **state)
     (void)state;
     static const struct garbage table[] = {
         {SCAN, "", false},           {SCAN, "*4\r\n" KEY ":1\r\n:0\r\n$5\r\nab", false},
-        {LOOK, "*5\r\n" KEY, false}, {FACE, "$4\r\nfac", false},
+        {OCTET, "$1\r\n", false},    {FACE, "$4\r\nfac", false},
         {FACE, "$4\r\nface", false}, {FACE, "$100000000\r\n", false},
     };
     open_cache_up(20);
@@ -390,10 +401,10 @@ static void test_answers_before_the_question_drop_the_connection(void **state)
 {
     (void)state;
     open_cache_up(20000);
-    fake.postscript = "*4\r\n"
+    fake.postscript = "$3\r\n5 7\r\n:262144\r\n$1\r\nx\r\n"
+                      "*4\r\n"
                       "$56\r\ncode:{0101010101010101}:02020202020202020202020202020202\r\n"
                       ":1\r\n:0\r\n$-1\r\n"
-                      "*5\r\n$11\r\nstatus:{12}\r\n$4\r\n1000\r\n:262144\r\n$3\r\n5 7\r\n:0\r\n"
                       "$4\r\nface\r\n";
     unsigned accepted = fake.accepted;
     struct asked first = new_ask(1, 2, CACHE_COUNT_NONE, "");
