@@ -43,10 +43,10 @@ E2E     := $(wildcard tests/e2e/*_test.mjs)
 LINTED  := $(sort $(wildcard $(ROOMS) tests loadtest))
 
 # Where the machine may still lack a compiler, its packages come before the first object.
-DEPS_FIRST := $(if $(filter test demo fuzz lint bench-quick,$(MAKECMDGOALS)),deps)
+DEPS_FIRST := $(if $(filter test test-faults demo fuzz lint bench-quick,$(MAKECMDGOALS)),deps)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test test-unit test-e2e lint format fuzz bench-quick demo install clean FORCE
+.PHONY: help deps build test test-unit test-e2e test-faults lint format fuzz bench-quick demo install clean FORCE
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## /{sub("%", "NAME", $$1); printf "  make %-12s %s\n", $$1, $$2}' \
 	    $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ test-unit: build $(REAPER) $(UNIT_SUITES) ## the unit tests, under sanitizers, a
 
 test-e2e: build $(REAPER) $(E2E_PROGRAMS) ## the end-to-end tests, with the programs as released and under sanitizers
 	@tests/run $(E2E) $(E2E:%=%@asan)
+
+test-faults: deps build ## the fault suites at length, then everything at once: about ten minutes
+	@tests/faults/run
 
 unit-%: build/asan/unit/%_test ## one of them, tests/unit/NAME_test.c
 	@$<

@@ -22,6 +22,13 @@ static struct cache_options cache_options(const struct config *config)
     };
 }
 
+static void cache_changed(void *context, enum cache_state state)
+{
+    struct gateway *gateway = context;
+    if (state == CACHE_UP)
+        atomic_store(&gateway->compare_wanted, true);
+}
+
 static void *loop_thread(void *context)
 {
     struct gateway_loop *home = context;
@@ -113,7 +120,7 @@ struct gateway *gateway_start(struct settings *settings, struct buf *why)
     }
     for (unsigned i = 0; i < gateway->loop_count; i++) {
         struct gateway_loop *home = gateway->loops[i];
-        home->cache = cache_create(home->loop, &cache, NULL, NULL);
+        home->cache = cache_create(home->loop, &cache, cache_changed, gateway);
         home->http = http_attach(gateway->http, home->loop, i, home);
     }
     /* Each may be asked for the counters of all: none begins before all are there. */

@@ -37,6 +37,9 @@ struct gateway {
     /* Set by the loops, taken by the relay: Redis and the copy, both at the same change of this
      * list, have other bits. */
     _Atomic bool list_suspect[REGISTRY_LISTS_MAX];
+    /* The same: a loop has a new connection to Redis, and believes nothing until a comparison that
+     * began after it. */
+    _Atomic bool compare_wanted;
 };
 
 /* Counted by one loop, read by any thread. */

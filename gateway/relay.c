@@ -373,9 +373,10 @@ static void poll_due(struct loop_timer *timer)
     uint32_t version = r->data_version;
     bool committed =
         registry_data_version(r->reader, &version) != REGISTRY_OK || version != r->data_version;
+    bool wanted = atomic_exchange(&r->gateway->compare_wanted, false);
     bool due = clock_mono_us() - r->compared_us >= r->compare_us;
     r->data_version = version;
-    if (committed || due) {
+    if (committed || wanted || due) {
         compare(r, due);
         clear_outbox(r);
     }
