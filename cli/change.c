@@ -10,7 +10,7 @@
 #include "cli/desk.h"
 
 #define POLL_NS     5000000
-#define IN_FORCE_US 2000000 /* after the commit no gateway believes its copy (docs/PROTOCOL.md) */
+#define IN_FORCE_US 2000000 /* by then no gateway believes the old state: docs/ARCHITECTURE.md */
 
 /* Up to which change of its list gateways must know: this one or, when it left the bits as they
  * were, whatever made them so and is perhaps still on its way. */

@@ -11,7 +11,7 @@
 
 #define TEXT_BYTES_MAX 4096 /* room for white space around a code */
 #define JWKS_BYTES_MAX 65536
-/* What a terminal tolerates (docs/PROTOCOL.md, Time). */
+/* What a terminal tolerates (docs/PROTOCOL.md section 8). */
 #define FUTURE_S 60
 #define PAST_S   30
 

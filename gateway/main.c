@@ -88,7 +88,9 @@ static int check(const char *path, bool print)
     struct buf why = BUF_OVER(text);
     struct settings *settings = print ? NULL : settings_load(path, &why);
     struct config *config = print ? config_read(path, &why) : NULL;
-    bool well = print ? config != NULL : settings && settings_can_sign(settings, &why);
+    bool well = print ? config != NULL
+                      : settings && settings_has_secrets(settings, &why) &&
+                            settings_can_sign(settings, &why);
     if (!well)
         fprintf(stderr, "jwb-gateway: %s\n", buf_cstr(&why));
     else if (print)

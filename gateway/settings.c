@@ -25,6 +25,15 @@ failed:
     return NULL;
 }
 
+bool settings_has_secrets(const struct settings *settings, struct buf *why)
+{
+    uint8_t secret[CRYPTO_SECRET_BYTES];
+    bool readable = secret_read(settings->config->registry_secret, secret, why) &&
+                    secret_read(settings->config->keys_secret, secret, why);
+    crypto_wipe(secret, sizeof secret);
+    return readable;
+}
+
 bool settings_can_sign(const struct settings *settings, struct buf *why)
 {
     if (keyring_signing(&settings->keys.ring, KEY_USE_CODE, clock_wall_s()))

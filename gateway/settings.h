@@ -16,9 +16,12 @@ struct settings {
     struct http_tls *tls; /* NULL: plain HTTP */
 };
 
-/* Reads the file and all it names. NULL with a sentence in `why`; nothing else is touched then. The
- * caller has the first reference. */
+/* Reads the file and, of what it names, keys and certificate. NULL with a sentence in `why`;
+ * nothing else is touched then. The caller has the first reference. */
 struct settings *settings_load(const char *path, struct buf *why);
+/* Can the secrets be read, which a start takes and a reload leaves? False with a sentence in `why`.
+ */
+bool settings_has_secrets(const struct settings *settings, struct buf *why);
 /* Is there a key to sign codes with now? False with a sentence in `why`: a mistake at a start; at a
  * reload perhaps meant, because the last key was revoked. */
 bool settings_can_sign(const struct settings *settings, struct buf *why);

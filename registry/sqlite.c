@@ -388,6 +388,8 @@ enum registry_error sqlite_open(struct sqlite_connection *c, const struct sqlite
     if (create)
         make_file(store->path);
     enum registry_error error = connect_to(c, store, SQLITE_OPEN_READWRITE);
+    if (!error && sqlite3_db_readonly(c->db, "main")) /* SQLite opens it all the same */
+        return explain(why, store, REGISTRY_ERR_STORAGE, "can't be written by this user");
     if (!error)
         error = error_of(sqlite3_busy_handler(c->db, wait_for_lock, c));
     if (!error) /* FULL: a commit is on the disk when it returns. MEMORY: no temporary files */
@@ -403,7 +405,7 @@ enum registry_error sqlite_open(struct sqlite_connection *c, const struct sqlite
         return error;
     error = check_key(c);
     if (error == REGISTRY_ERR_SEALED)
-        return explain(why, store, error, "made with another key than this one");
+        return explain(why, store, error, "made with another secret than this one");
     if (error == REGISTRY_ERR_NOT_FOUND)
         return explain(why, store, REGISTRY_ERR_STORAGE, "its key check is missing");
     return error ? explain_sqlite(why, store, c, error) : REGISTRY_OK;

@@ -145,6 +145,12 @@ static bool resolve_files(struct config *config, const char *path, struct buf *w
     return ok;
 }
 
+static bool is_address(const char *text)
+{
+    struct in6_addr any; /* room for either */
+    return inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1;
+}
+
 static bool is_loopback(const char *address)
 {
     struct in_addr four;
@@ -157,6 +163,9 @@ static bool is_loopback(const char *address)
 /* The rules across keys: which member is at fault, and what is wrong with it; NULL: nothing. */
 static const char *broken_rule(const struct config *config, size_t *offset)
 {
+    *offset = MEMBER(public, address);
+    if (!is_address(config->public_address))
+        return "public.address must be an IPv4 or IPv6 address; 0.0.0.0 and :: are all";
     *offset = MEMBER(public, certificate);
     if (!config->public_plain_http && !*config->public_certificate)
         return "public.certificate is missing (or set public.plain_http behind a proxy)";

@@ -30,12 +30,14 @@ static bool complain(const char *path, struct buf *why, const char *format, ...)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* The whole of a file that its owner alone can read. */
-static bool private_read(const char *path, struct buf *content, struct buf *why)
+/* The whole of a file that its owner alone can read. `maker` is the command that makes one. */
+static bool private_read(const char *path, const char *maker, struct buf *content, struct buf *why)
 {
     struct stat status;
     ssize_t n = 1;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would keep us waiting */
+    if (file < 0 && errno == ENOENT)
+        return complain(path, why, "%s; '%s' makes one", strerror(errno), maker);
     if (file < 0)
         return complain(path, why, "%s", strerror(errno));
     bool ok = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
@@ -100,7 +102,7 @@ bool secret_read(const char *path, uint8_t secret[CRYPTO_SECRET_BYTES], struct b
     uint8_t storage[2 * CRYPTO_SECRET_BYTES + 2]; /* a newline, and one octet to see more */
     struct buf text = BUF_OVER(storage), out;
     buf_init(&out, secret, CRYPTO_SECRET_BYTES);
-    bool ok = private_read(path, &text, why);
+    bool ok = private_read(path, "jwb secret create", &text, why);
     if (ok && text.len && storage[text.len - 1] == '\n')
         text.len--;
     if (ok && (text.len != 2 * CRYPTO_SECRET_BYTES || !buf_put_from_hex(&out, buf_bytes(&text))))
@@ -258,7 +260,8 @@ bool keyfile_read(const char *path, const struct crypto_provider *crypto, struct
     struct buf text;
     buf_init(&text, check_alloc(FILE_BYTES_MAX), FILE_BYTES_MAX);
     *keys = (struct keyfile){0};
-    bool ok = private_read(path, &text, why) && read_set(path, buf_bytes(&text), crypto, keys, why);
+    bool ok = private_read(path, "jwb key create", &text, why) &&
+              read_set(path, buf_bytes(&text), crypto, keys, why);
     if (!ok)
         keyfile_wipe(keys);
     crypto_wipe(text.data, text.cap);

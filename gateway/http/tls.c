@@ -13,7 +13,9 @@
 /* Of OpenSSL's errors the first says most. Empties its queue. */
 static const char *openssl_reason(void)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_error());
+    unsigned long error = ERR_peek_error();
+    const char *reason =
+        ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
     ERR_clear_error();
     return reason ? reason : "unknown error";
 }

@@ -78,7 +78,7 @@ test('a configuration that can\'t be read is named with its line, and nothing is
     ['e.yaml', good, /^jwb: .*registry\.db: .*\n$/], // there is no registry yet
     ['f.yaml', `${good}registry:\n  path: .\n`, /^jwb: .*: /],
     ['g.yaml', `${good}registry:\n  secret: server.pem\n`, /^jwb: .*server\.pem: .*\n$/],
-    ['h.yaml', `${good}registry:\n  secret: none.secret\n`, /^jwb: .*none\.secret: No such file or directory\n$/],
+    ['h.yaml', `${good}registry:\n  secret: none.secret\n`, /^jwb: .*none\.secret: No such file or directory; 'jwb secret create' makes one\n$/],
   ];
   for (const [name, content, pattern] of rows) {
     if (content !== null) site.write(name, content);

@@ -274,6 +274,8 @@ static void rules_across_keys_hold(void **state)
     assert_refused("# nothing but a comment\n", missing);
     assert_refused("public:\n  certificate: c.pem\n",
                    ": public.certificate_key is missing (or set public.plain_http behind a proxy)");
+    assert_refused("public:\n  plain_http: true\n  address: localhost\n",
+                   ":3: public.address must be an IPv4 or IPv6 address; 0.0.0.0 and :: are all");
     const char *loopback = ":4: internal.address must be a loopback address: 127.0.0.1 or ::1";
     assert_refused(RULES_KEPT "internal:\n  address: 0.0.0.0\n", loopback);
     assert_refused(RULES_KEPT "internal:\n  address: \"::\"\n", loopback);

@@ -105,8 +105,6 @@ static void answer_views(struct http_request *request)
         buf_put(&out, views[i]);
         buf_put_u8(&out, '|');
     }
-    http_put_peer(request, &out);
-    buf_printf(&out, "|%u", http_listener(request));
     answer_text(request, buf_bytes(&out));
 }
 

@@ -90,7 +90,7 @@ static void requests_are_served(void **state)
     say(&c, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo");
     say(&c, "dy" GET("/later") GET("/timer"));
     assert_int_equal(hear(&c), 200);
-    assert_string_equal(c.body, "POST|/a||body|||127.0.0.1|0");
+    assert_string_equal(c.body, "POST|/a||body|||");
     assert_int_equal(hear(&c), 200);
     assert_string_equal(c.body, "later");
     assert_int_equal(hear(&c), 200);
@@ -201,7 +201,7 @@ static void wrong_files_are_named(void **state)
 {
     (void)state;
     static const char *const cases[][3] = {
-        {"none.crt", "one.key", "/none.crt: no certificate chain can be read: "},
+        {"none.crt", "one.key", "/none.crt: no certificate chain can be read: No such file"},
         {"one.key", "one.key", "/one.key: no certificate chain can be read: "},
         {"one.crt", "none.key", "/none.key: no key for the certificate of "},
         {"one.crt", "two.key", "/two.key: no key for the certificate of "},

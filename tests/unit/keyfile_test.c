@@ -229,7 +229,9 @@ static void wrong_files_are_refused(void **state)
     assert_refused(large, ": too long");
     why = BUF_OVER(why_storage);
     assert_false(keyfile_read("/nowhere/codes.jwks", &crypto_openssl, &keys, &why));
-    assert_string_equal(buf_cstr(&why), "/nowhere/codes.jwks: No such file or directory");
+    assert_string_equal(
+        buf_cstr(&why),
+        "/nowhere/codes.jwks: No such file or directory; 'jwb key create' makes one");
 }
 
 /* Broken: a secret would not be the same after a restart, or be readable by others. */

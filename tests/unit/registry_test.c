@@ -1,4 +1,10 @@
 /* What the registry keeps and answers, on a real SQLite file. */
+#include <linux/capability.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "tests/registry_one.h"
 
@@ -36,10 +42,37 @@ static void test_wrong_key(void **state)
     uint8_t other[CRYPTO_SECRET_BYTES] = {1};
     struct registry_options options = fixture_options(path);
     options.secret = other;
-    assert_int_equal(try_open(&options, "another key"), REGISTRY_ERR_SEALED);
+    assert_int_equal(try_open(&options, "another secret"), REGISTRY_ERR_SEALED);
     registry_reader_destroy(&reader);
     registry_close(&registry);
-    assert_int_equal(try_open(&options, "another key"), REGISTRY_ERR_SEALED);
+    assert_int_equal(try_open(&options, "another secret"), REGISTRY_ERR_SEALED);
+    registry = fixture_open(path);
+    reader = fixture_reader(registry);
+}
+
+static void test_not_writable(void **state)
+{
+    /* If this fails, a gateway starts that can't take a seizure. */
+    (void)state;
+    registry_reader_destroy(&reader);
+    registry_close(&registry);
+    assert_int_equal(chmod(path, 0444), 0);
+    pid_t child = fork();
+    if (child == 0) { /* for root every file is writable, unless it gives that up */
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct none_of_them[2] = {{0}};
+        bool plain = syscall(SYS_capset, &header, none_of_them) == 0;
+        struct registry_options options = fixture_options(path);
+        char text[512];
+        struct buf why = BUF_OVER(text);
+        struct registry *none;
+        enum registry_error error = registry_open(&options, &none, &why);
+        _exit(plain && error == REGISTRY_ERR_STORAGE && strstr(buf_cstr(&why), "written") ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(chmod(path, 0640), 0);
     registry = fixture_open(path);
     reader = fixture_reader(registry);
 }
@@ -365,17 +398,10 @@ static void test_moved_seal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_reopen),
-        TEST(test_wrong_key),
-        TEST(test_newer_schema),
-        TEST(test_not_a_registry),
-        TEST(test_every_field),
-        TEST(test_not_found),
-        TEST(test_ambiguous_number),
-        TEST(test_representative),
-        TEST(test_grant),
-        TEST(test_many_licences),
-        TEST(test_nothing_personal_on_disk),
+        TEST(test_reopen),       TEST(test_wrong_key),        TEST(test_not_writable),
+        TEST(test_newer_schema), TEST(test_not_a_registry),   TEST(test_every_field),
+        TEST(test_not_found),    TEST(test_ambiguous_number), TEST(test_representative),
+        TEST(test_grant),        TEST(test_many_licences),    TEST(test_nothing_personal_on_disk),
         TEST(test_moved_seal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
