@@ -45,19 +45,6 @@ uint64_t histogram_count_at_most(const struct histogram *h, uint64_t us)
     return total;
 }
 
-uint64_t histogram_quantile_us(const struct histogram *h, double q)
-{
-    uint64_t total = 0, seen = 0;
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-        total += load(&h->bucket[i]);
-    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        seen += load(&h->bucket[i]);
-        if (seen && (double)seen >= q * (double)total)
-            return histogram_bound_us(i);
-    }
-    return 0;
-}
-
 void histogram_add(struct histogram *total, const struct histogram *h)
 {
     for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)

@@ -22,8 +22,6 @@ void histogram_observe(struct histogram *h, uint64_t us);
 uint64_t histogram_bound_us(size_t i);
 /* How many observations were at most `us`, rounded up to a bucket's bound. */
 uint64_t histogram_count_at_most(const struct histogram *h, uint64_t us);
-/* The bound of the bucket in which the q-quantile lies (0 < q <= 1), 0 when empty. */
-uint64_t histogram_quantile_us(const struct histogram *h, double q);
 /* total += h */
 void histogram_add(struct histogram *total, const struct histogram *h);
 

@@ -1,5 +1,5 @@
 /* The cache: Redis, asked in one pipelined trip per verify, and this process's own copy of the
- * status lists. Neither may decide alone (docs/PROTOCOL.md, Status): copy_believe (cache/copy.h)
+ * status lists. Neither may decide alone (docs/ARCHITECTURE.md): copy_believe (cache/copy.h)
  * says when both together may. Redis must be 7.0 or later: the scripts say what they may do.
  *
  * A `struct cache` is one connection on one loop; all calls on that loop's thread. What it carries

@@ -279,6 +279,8 @@ struct cache *cache_create(struct loop *loop, const struct cache_options *option
     struct cache *cache = check_alloc(sizeof *cache);
     cache->loop = loop;
     cache->options = *options;
+    if (options->breaker_failures > options->in_flight_max) /* more can't be silent at a time */
+        cache->options.breaker_failures = options->in_flight_max;
     cache->changed = changed;
     cache->context = context;
     cache->flush.run = on_flush;
@@ -301,10 +303,10 @@ void cache_destroy(struct cache **cache)
     struct cache *c = *cache;
     if (!c)
         return;
-    *cache = NULL;
     c->closing = true;
     c->changed = NULL;
-    cache_drop(c);
+    cache_drop(c); /* those who are told may still look at it */
+    *cache = NULL;
     loop_timer_stop(&c->retry);
     free(c->calls);
     free(c->arena);

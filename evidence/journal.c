@@ -46,18 +46,6 @@ struct journal {
     bool closing;
 };
 
-const char *journal_error_text(enum journal_error error)
-{
-    static const char *const texts[] = {
-        [JOURNAL_OK] = "ok",
-        [JOURNAL_ERR_FULL] = "the journal's buffer of this turn is full",
-        [JOURNAL_ERR_OPEN] = "the journal can't be opened or read",
-        [JOURNAL_ERR_WRITE] = "the journal can't be written",
-        [JOURNAL_ERR_DAMAGED] = "the journal is damaged",
-    };
-    return texts[error];
-}
-
 /* ---- the thread that syncs ------------------------------------------------------------------ */
 
 static void lock(struct journal *j)

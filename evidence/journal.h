@@ -42,7 +42,6 @@ enum journal_error {
     JOURNAL_ERR_WRITE, /* ours: nothing of this turn counts; what a short write left was cut off */
     JOURNAL_ERR_DAMAGED, /* ours: a record that is not the last one fails its checksum */
 };
-const char *journal_error_text(enum journal_error error);
 
 struct journal_options {
     const char *folder;      /* made if missing, mode 0700 */

@@ -130,8 +130,8 @@ bool gateway_loop_open(struct gateway_loop *home, const uint8_t secret[CRYPTO_SE
 
 void gateway_loop_close(struct gateway_loop *home)
 {
-    if (home->http)
-        http_detach(&home->http);
+    if (!http_detach(&home->http))
+        home->loop = NULL; /* stays with the connections that are left */
     if (home->cache)
         cache_destroy(&home->cache);
     registry_reader_destroy(&home->reader);

@@ -28,6 +28,8 @@ static void run(struct operation *op)
 
 void operation_resume(struct operation *op)
 {
+    if (!op->home->http)
+        return; /* the loop has ended before its requests: nobody is answered any more */
     step_over(op);
     run(op);
 }

@@ -43,8 +43,9 @@ struct relay {
     struct relay_list lists[REGISTRY_LISTS_MAX];
     size_t list_count;
     struct relay_change relayed, redis_run;
-    bool run_owed;  /* the registry must be told of this Redis before it gets a list */
-    bool run_first; /* and no other was there before it */
+    bool run_owed;   /* the registry must be told of this Redis before it gets a list */
+    bool run_first;  /* and no other was there before it */
+    bool redis_told; /* its state was logged */
     uint8_t array[STATUS_LIST_BYTES];
     struct relay_counters counters;
 };
@@ -94,6 +95,7 @@ static void write_redis_run(struct relay *r)
     memcpy(change->run_id, now.data, sizeof change->run_id);
     r->redis_run.under_way = registry_submit(r->gateway->registry, change);
     r->run_owed = !r->redis_run.under_way;
+    r->run_first = false; /* when it is tried again, another gateway may have met one since */
 }
 
 static void owe_redis_run(struct relay *r, bool first)
@@ -105,26 +107,25 @@ static void owe_redis_run(struct relay *r, bool first)
     write_redis_run(r);
 }
 
-/* Is the Redis that is there the last one that any gateway met? */
-static bool meet_redis(struct relay *r)
+/* Is the Redis that is there the last one that any gateway met? Else it is owed. */
+static void meet_redis(struct relay *r)
 {
     char last[REGISTRY_RUN_ID_BYTES];
     int64_t since;
     struct bytes now = cache_run_id(r->cache);
     write_redis_run(r);
     if (now.len == 0 || r->run_owed || r->redis_run.under_way)
-        return false;
+        return;
     switch (registry_redis_run(r->reader, last, &since)) {
     case REGISTRY_OK:
-        if (bytes_equal(now, bytes_of(last, sizeof last)))
-            return true;
-        owe_redis_run(r, false);
-        return false;
+        if (!bytes_equal(now, bytes_of(last, sizeof last)))
+            owe_redis_run(r, false);
+        return;
     case REGISTRY_ERR_NOT_FOUND: /* no code was ever counted anywhere */
         owe_redis_run(r, true);
-        return false;
+        return;
     default:
-        return false; /* could not find out: asked again at the next comparison */
+        return; /* could not find out: asked again at the next comparison */
     }
 }
 
@@ -226,7 +227,7 @@ static void replay(struct relay_list *list)
         return;
     }
     if (from[0].seq != list->redis_seq + 1) { /* the registry lacks changes that it once had */
-        list->asked = list->absent = true;
+        rebuild(list);
         return;
     }
     for (size_t i = 0; i < n; i++)
@@ -367,6 +368,16 @@ static void compare(struct relay *r, bool thorough)
 
 /* ---- the thread ---- */
 
+static void tell_redis(struct relay *r, enum cache_state state)
+{
+    r->redis_told = true;
+    log_event(state == CACHE_UP ? LOG_INFO : LOG_WARNING, "redis",
+              LOG_TEXT("state", state == CACHE_UP     ? "up"
+                                : state == CACHE_AWAY ? "away"
+                                                      : "unsuitable: maxmemory-policy is not "
+                                                        "noeviction"));
+}
+
 static void poll_due(struct loop_timer *timer)
 {
     struct relay *r = (struct relay *)((char *)timer - offsetof(struct relay, poll));
@@ -374,7 +385,9 @@ static void poll_due(struct loop_timer *timer)
     bool committed =
         registry_data_version(r->reader, &version) != REGISTRY_OK || version != r->data_version;
     bool wanted = atomic_exchange(&r->gateway->compare_wanted, false);
-    bool due = clock_mono_us() - r->compared_us >= r->compare_us;
+    /* The next look would come too late for a comparison, so it is due now. */
+    uint64_t next_us = clock_mono_us() + r->poll_ms * UINT64_C(1000);
+    bool due = next_us - r->compared_us > r->compare_us, first = r->compared_us == 0;
     r->data_version = version;
     if (committed || wanted || due) {
         compare(r, due);
@@ -385,21 +398,21 @@ static void poll_due(struct loop_timer *timer)
             advance(&r->lists[i]);
     if (due)
         meet_redis(r);
+    if (due && !first && !r->redis_told) /* it never came up: no change of state tells that */
+        tell_redis(r, CACHE_AWAY);
     loop_timer_start(r->loop, &r->poll, r->poll_ms);
 }
 
 static void cache_changed(void *context, enum cache_state state)
 {
     struct relay *r = context;
-    log_event(state == CACHE_UP ? LOG_INFO : LOG_WARNING, "redis",
-              LOG_TEXT("state", state == CACHE_UP     ? "up"
-                                : state == CACHE_AWAY ? "away"
-                                                      : "unsuitable: maxmemory-policy is not "
-                                                        "noeviction"));
-    bool known = state == CACHE_UP && meet_redis(r);
+    tell_redis(r, state);
+    if (state == CACHE_UP)
+        meet_redis(r);
+    bool owed = r->run_owed || r->redis_run.under_way;
     for (size_t i = 0; i < r->list_count; i++) {
         r->lists[i].asked = false;
-        r->lists[i].was_there = known; /* whoever met it first gave it its lists */
+        r->lists[i].was_there = !owed; /* whoever met it first gave it its lists */
     }
     if (state == CACHE_UP)
         compare(r, true);
@@ -428,7 +441,9 @@ struct relay *relay_start(struct gateway *gateway, const struct cache_options *o
         return NULL;
     }
     r->loop = loop_create();
-    r->cache = cache_create(r->loop, options, cache_changed, r);
+    struct cache_options own = *options; /* a list's next call begins before its last is let go */
+    own.in_flight_max = 2 * REGISTRY_LISTS_MAX;
+    r->cache = cache_create(r->loop, &own, cache_changed, r);
     r->poll.fire = poll_due;
     compare(r, false);
     loop_timer_start(r->loop, &r->poll, r->poll_ms);

@@ -342,8 +342,15 @@ static enum step_result ask_registry(struct verify *v)
 static void cache_remembered(struct cache_remember *remember)
 {
     struct verify *v = (struct verify *)((char *)remember - offsetof(struct verify, remember));
+    struct gateway_loop *home = v->op.home;
     if (remember->answered)
         scan_was_counted(v, remember->counted, remember->first);
+    if (v->by == BY_CACHE && !v->settled) { /* what was believed before this trip */
+        v->belief = copy_believe(home->gateway->copy, &v->ask, cache_up_since_us(home->cache),
+                                 clock_mono_us());
+        if (v->belief != COPY_BELIEVED && ask_registry(v) == STEP_WAIT)
+            return;
+    }
     operation_resume(&v->op);
 }
 

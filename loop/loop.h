@@ -19,8 +19,7 @@ void loop_destroy(struct loop **loop);
 /* Runs turns until loop_stop, which any thread may call (a signal handler may not). */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
-/* CLOCK_MONOTONIC in microseconds, read once when a turn's first event comes in. Deadlines count
- * from it. */
+/* CLOCK_MONOTONIC in microseconds, read once when a turn's first event comes in. */
 uint64_t loop_now_us(const struct loop *loop);
 
 /* ---- timers: the caller's storage, zero-initialised, one shot ---- */
@@ -30,7 +29,8 @@ struct loop_timer {
     uint64_t due_us;
     void *list; /* NULL when not running */
 };
-/* Starts, or starts anew. Timers of one duration fire in the order of their starts. */
+/* Starts, or starts anew, from this very moment: a long turn takes nothing off what begins at its
+ * end. Timers of one duration fire in the order of their starts. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, unsigned after_ms);
 /* Does nothing for one that is not running. After it, fire will not run. */
 void loop_timer_stop(struct loop_timer *timer);

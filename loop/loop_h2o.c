@@ -164,7 +164,7 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, unsigned afte
     loop_timer_stop(timer);
     struct timer_list *list = list_of(loop, after_ms);
     /* One of 0 ms is due a moment later: restarting itself, it must not hold the turn for ever. */
-    timer->due_us = loop_now_us(loop) + (after_ms ? UINT64_C(1000) * after_ms : 1);
+    timer->due_us = clock_mono_us() + (after_ms ? UINT64_C(1000) * after_ms : 1);
     timer->list = list;
     timer->next = NULL;
     timer->previous = list->last;

@@ -6,20 +6,6 @@
 #define TYPE_BYTES_MAX    30
 #define VERSION_BYTES_MAX 3
 
-const char *identifier_error_text(enum identifier_error error)
-{
-    static const char *const texts[] = {
-        [IDENTIFIER_OK] = "ok",
-        [IDENTIFIER_ERR_LENGTH] = "wrong length",
-        [IDENTIFIER_ERR_CHARACTER] = "a character that does not belong there",
-        [IDENTIFIER_ERR_ROOT] = "does not begin with " ROOT,
-        [IDENTIFIER_ERR_SEGMENT] = "a segment is missing, empty, too long or surplus",
-        [IDENTIFIER_ERR_DATE] = "the birthday does not exist",
-        [IDENTIFIER_ERR_CHECK] = "the check character is wrong",
-    };
-    return texts[error];
-}
-
 /* ---- licences: GB/T 36904
  * ------------------------------------------------------------------------ */
 

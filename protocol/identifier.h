@@ -17,7 +17,6 @@ enum identifier_error {
     IDENTIFIER_ERR_DATE,    /* a citizen number's birthday that does not exist */
     IDENTIFIER_ERR_CHECK,   /* the check character is not the computed one */
 };
-const char *identifier_error_text(enum identifier_error error);
 
 /* GB/T 36904-2018: 1.2.156.3005.2.<type>.<issuer>.<serial>.<version>.<check>. The segments are
  * views into the text. check = ISO 7064 MOD 37,36 over the segments before it, without dots and

@@ -69,7 +69,8 @@ static const char *const texts[W_COUNT] = {
                      " FROM issuer RETURNING issuer",
 
     [W_REDIS_RUN] = "INSERT INTO redis_run VALUES (1, ?1, ?2)"
-                    " ON CONFLICT DO UPDATE SET run_id = ?1, since = ?2",
+                    " ON CONFLICT DO UPDATE SET run_id = ?1,"
+                    " since = CASE run_id WHEN ?1 THEN max(since, ?2) ELSE ?2 END",
     [W_IMPORT_LINE] = "INSERT INTO import_progress VALUES (?1, ?2, ?3)"
                       " ON CONFLICT DO UPDATE SET line = ?2, at = ?3",
 };

@@ -62,6 +62,7 @@ struct http_loop {
     struct loop_timer drain_timer;
     enum http_drain_stage drain;
     void (*drained)(void *context);
+    struct http_loop *next_left; /* among those that were detached with connections */
 };
 
 /* A connection and the request on it: HTTP/1.1 has one at a time, so they are one object. On the

@@ -275,21 +275,26 @@ struct http_loop *http_attach(struct http *http, struct loop *loop, unsigned loo
     return l;
 }
 
-void http_detach(struct http_loop **http_loop)
+bool http_detach(struct http_loop **http_loop)
 {
+    static struct http_loop *left; /* else they would look like leaks */
     struct http_loop *l = *http_loop;
     if (!l)
-        return;
+        return true;
     *http_loop = NULL;
     stop_accepting(l);
     loop_timer_stop(&l->drain_timer);
     for (unsigned i = 0; i < l->http->listener_count; i++)
         SSL_CTX_free(l->acceptors[i].tls);
-    if (l->connections)
-        return; /* h2o can't let go of them: they stay till the process ends */
+    if (l->connections) { /* h2o can't let go of them */
+        l->next_left = left;
+        left = l;
+        return false;
+    }
     http_memory_free_spares(l);
     h2o_multithread_queue_t *queue = l->h2o.queue;
     h2o_context_dispose(&l->h2o);
     free(queue); /* h2o 2.2.5 leaves it behind */
     free(l);
+    return true;
 }

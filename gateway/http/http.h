@@ -53,9 +53,9 @@ void http_set_tls(struct http_loop *http_loop, unsigned listener, struct http_tl
  * once, when no connection is left; after drain_ms what is left is shut down, 50 ms later it is
  * called in any case. */
 void http_drain(struct http_loop *http_loop, unsigned drain_ms, void (*drained)(void *context));
-/* After that. Memory of connections whose handler still has not answered stays till the process
- * ends. */
-void http_detach(struct http_loop **http_loop);
+/* After that. False: there are connections whose handler still has not answered. They stay till the
+ * process ends, and so must the loop. */
+bool http_detach(struct http_loop **http_loop);
 
 /* ---- the request: views live as long as it ---- */
 struct bytes http_method(const struct http_request *request);
@@ -66,9 +66,6 @@ struct bytes http_body(const struct http_request *request);
 /* The first header of that lowercase name, or an empty view with data NULL. Those that frame a
  * message are checked and not told: host, content-length, transfer-encoding, expect, upgrade. */
 struct bytes http_header(const struct http_request *request, const char *name);
-/* The peer's address, e.g. "127.0.0.1" (no port). */
-void http_put_peer(const struct http_request *request, struct buf *out);
-unsigned http_listener(const struct http_request *request);
 /* Zeroed memory of the request's pool. Ends the process when memory is gone, as h2o does. */
 void *http_alloc(struct http_request *request, size_t size);
 /* The same for what will be written before it is read: not zeroed. */

@@ -208,23 +208,6 @@ struct bytes http_header(const struct http_request *request, const char *name)
     return bytes_of(NULL, 0);
 }
 
-void http_put_peer(const struct http_request *request, struct buf *out)
-{
-    struct sockaddr_storage address;
-    char text[NI_MAXHOST];
-    socklen_t length = h2o_socket_getpeername(request->socket, (struct sockaddr *)&address);
-    if (!length) /* it has gone */
-        return;
-    size_t text_len = h2o_socket_getnumerichost((struct sockaddr *)&address, length, text);
-    if (text_len != SIZE_MAX)
-        buf_put(out, bytes_of(text, text_len));
-}
-
-unsigned http_listener(const struct http_request *request)
-{
-    return request->listener;
-}
-
 void *http_alloc(struct http_request *request, size_t size)
 {
     return memset(http_room(request, size), 0, size);

@@ -78,6 +78,22 @@ test('a request that never ends holds a stop for drain_ms and no longer', async 
   assert.deepEqual((await cut).answers, []);
 });
 
+test('a stop does not wait for Redis: who asked it is not answered, and the gateway ends with 0', async (t) => {
+  const config = { http: { drain_ms: 100 }, cache: { trip_timeout_ms: 60000 } };
+  const site = await Site.start(t, { config });
+  const { gateway } = site;
+  const code = await gateway.display(await site.token('holder'));
+  await until(() => gateway.verdict(code), (v) => v.by === 'cache');
+  site.redisProcess.stoppedByTest = true;
+  site.redisProcess.kill('SIGSTOP');
+  const cut = gateway.verify(code).then((answer) => answer.status, (e) => e.code);
+  await until(() => gateway.metric('redis_in_flight'), (trips) => trips > 0);
+  const exit = once(gateway.child, 'exit');
+  gateway.child.kill('SIGTERM');
+  assert.deepEqual(await exit, [0, null], gateway.text());
+  assert.equal(await cut, 'ECONNRESET');
+});
+
 // ---- reloading
 
 test('after SIGHUP new connections see the new certificate, open ones go on', async (t) => {
@@ -236,6 +252,10 @@ test('the command line says what it can, and what was wrong with a call', async 
   const check = call('--config', config, '--check-config');
   assert.deepEqual([check.status, check.stdout], [0, `${config}: ok\n`]);
   assert.ok(!fs.existsSync(site.path('registry.db')), 'a check makes nothing');
+  site.config('lacking', { keys: { secret: 'none.secret' } });
+  const lacking = call('--config', site.path('lacking.yaml'), '--check-config');
+  assert.equal(lacking.status, 1, 'what would not start is not well');
+  assert.match(lacking.stderr, /none\.secret: No such file or directory; 'jwb secret create' makes one$/m);
   for (const args of [['--check-config'], ['--print-config'], []]) {
     const { status, stdout, stderr } = call('--config', site.path('none.yaml'), ...args);
     assert.deepEqual([status, stdout], [1, '']);

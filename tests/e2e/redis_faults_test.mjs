@@ -192,6 +192,17 @@ test('frozen, Redis delays verifies by its deadline alone, and a seizure meanwhi
   await judged(t, watches);
 });
 
+test('a Redis that is not there when the gateway starts is told, and used once it is', async (t) => {
+  const site = await Site.start(t, { config: life, redis: false });
+  const told = () => site.gateway.log.filter((line) => line.event === 'redis').map((line) => line.state);
+  await until(told, (states) => states.length > 0);
+  assert.deepEqual(told(), ['away']);
+  await site.startRedis();
+  const subject = await Subject.make(t, site);
+  await until(() => site.gateway.verdict(subject.code), (v) => v.by === 'cache');
+  assert.deepEqual(told(), ['away', 'up']);
+});
+
 test('a Redis that may evict is not used, and is looked at again', async (t) => {
   const site = await Site.start(t, { config: life, redis: false, gateway: false });
   await site.startRedis(['--save', '', '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);

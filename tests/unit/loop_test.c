@@ -1,4 +1,4 @@
-/* loop/loop.h and loop/worker.h: real descriptors, real threads, the loop run on the test's own
+/* loop/loop.h: real descriptors, real threads, the loop run on the test's own
  * thread. The wall clock is replaced, for h2o reads it and nothing of ours may depend on it. */
 #include "tests/support.h"
 
@@ -14,7 +14,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "loop/loop.h"
-#include "loop/worker.h"
 
 /* ---- the wall clock as h2o sees it ---- */
 
@@ -118,11 +117,37 @@ static void a_restart_counts_anew(void **state)
     struct named_timer a = TIMER("a", .last = true), b = TIMER("b");
     loop_timer_start(loop, &a.timer, 10);
     loop_timer_start(loop, &b.timer, 20);
-    loop_timer_start(loop, &a.timer, 30);
     uint64_t started_us = loop_now_us(loop);
+    loop_timer_start(loop, &a.timer, 30);
     loop_run(loop);
     assert_told("ba");
     assert_true(loop_now_us(loop) - started_us >= 30000);
+    end();
+}
+
+static uint64_t long_turn_us;
+
+static void start_after_long_work(struct loop_timer *timer)
+{
+    struct named_timer *t = (struct named_timer *)timer;
+    long_turn_us = loop_now_us(loop);
+    while (clock_mono_us() - long_turn_us < 20000)
+        continue;
+    long_turn_us = clock_mono_us();
+    loop_timer_start(loop, &t->stops->timer, 20);
+}
+
+/* A trip to Redis begun at the end of a long turn would be given up before it could be answered. */
+static void a_long_turn_takes_nothing_off_a_deadline(void **state)
+{
+    (void)state;
+    begin();
+    struct named_timer b = TIMER("b", .last = true), a = TIMER("a", .stops = &b);
+    a.timer.fire = start_after_long_work;
+    loop_timer_start(loop, &a.timer, 1);
+    loop_run(loop);
+    assert_told("b");
+    assert_true(loop_now_us(loop) - long_turn_us >= 20000);
     end();
 }
 
@@ -482,95 +507,13 @@ static void signals_do_not_end_it(void **state)
     end();
 }
 
-/* ---- workers ---- */
-
-enum { JOBS = 500 };
-
-struct test_job {
-    struct worker_job job;
-    unsigned worked, done;
-    pthread_t by;
-};
-
-static unsigned jobs_done;
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-
-static void test_work(struct worker_job *job)
-{
-    struct test_job *j = (struct test_job *)job;
-    pthread_mutex_lock(&gate);
-    pthread_mutex_unlock(&gate);
-    j->by = pthread_self();
-    j->worked++;
-}
-
-static void test_done(struct worker_job *job)
-{
-    struct test_job *j = (struct test_job *)job;
-    assert_int_equal(j->worked, 1);
-    assert_false(pthread_equal(j->by, pthread_self()));
-    j->done++;
-    if (++jobs_done == JOBS)
-        loop_stop(loop);
-}
-
-static struct test_job jobs[JOBS + 1];
-
-static void prepare_jobs(void)
-{
-    jobs_done = 0;
-    for (unsigned i = 0; i <= JOBS; i++)
-        jobs[i] = (struct test_job){.job = {.work = test_work, .done = test_done}};
-}
-
-/* A picture would be drawn twice, never, or on the loop. */
-static void each_job_is_done_exactly_once(void **state)
-{
-    (void)state;
-    begin();
-    prepare_jobs();
-    struct worker_pool *pool = worker_pool_create(3, JOBS);
-    for (unsigned i = 0; i < JOBS; i++)
-        assert_true(worker_submit(pool, loop, &jobs[i].job));
-    loop_run(loop);
-    assert_int_equal(worker_pool_waiting(pool), 0);
-    worker_pool_destroy(&pool);
-    assert_null(pool);
-    for (unsigned i = 0; i < JOBS; i++)
-        assert_int_equal(jobs[i].done, 1);
-    end();
-}
-
-/* The queue would grow without a limit under load, or a refused job be worked on after all. */
-static void a_full_queue_says_no(void **state)
-{
-    (void)state;
-    begin();
-    prepare_jobs();
-    pthread_mutex_lock(&gate); /* what a worker takes stays with it */
-    struct worker_pool *pool = worker_pool_create(1, JOBS - 1);
-    assert_true(worker_submit(pool, loop, &jobs[0].job));
-    while (worker_pool_waiting(pool)) /* until the one worker has taken it */
-        sched_yield();
-    for (unsigned i = 1; i < JOBS; i++)
-        assert_true(worker_submit(pool, loop, &jobs[i].job));
-    assert_int_equal(worker_pool_waiting(pool), JOBS - 1);
-    assert_false(worker_submit(pool, loop, &jobs[JOBS].job));
-    pthread_mutex_unlock(&gate);
-    worker_pool_destroy(&pool); /* finishes what is queued; the loop takes the messages later */
-    loop_run(loop);
-    for (unsigned i = 0; i < JOBS; i++)
-        assert_int_equal(jobs[i].done, 1);
-    assert_int_equal(jobs[JOBS].worked + jobs[JOBS].done, 0);
-    end();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_in_order),
         cmocka_unit_test(stopped_timers_stay_silent),
         cmocka_unit_test(a_restart_counts_anew),
+        cmocka_unit_test(a_long_turn_takes_nothing_off_a_deadline),
         cmocka_unit_test(timers_of_zero_let_others_run),
         cmocka_unit_test(a_step_of_the_wall_clock_changes_nothing),
         cmocka_unit_test(phases_run_in_their_order),
@@ -584,8 +527,6 @@ int main(void)
         cmocka_unit_test(posts_arrive_once_and_in_order),
         cmocka_unit_test(a_stop_is_not_lost),
         cmocka_unit_test(signals_do_not_end_it),
-        cmocka_unit_test(each_job_is_done_exactly_once),
-        cmocka_unit_test(a_full_queue_says_no),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,6 +245,12 @@ static void test_marks(void **state)
         assert_memory_equal(run_id, run.run_id, sizeof run_id);
         assert_int_equal(since, 1000 + i);
     }
+    /* What another gateway had to say of the same Redis may be late, and is then no news. */
+    struct registry_change late = {.kind = CHANGE_REDIS_RUN, .since = 1001};
+    memcpy(late.run_id, run_id, sizeof run_id);
+    assert_int_equal(registry_commit(registry, &late), REGISTRY_OK);
+    assert_int_equal(registry_redis_run(reader, run_id, &since), REGISTRY_OK);
+    assert_int_equal(since, 1002);
     assert_int_equal(registry_import_line(reader, file, &line), REGISTRY_ERR_NOT_FOUND);
     for (uint64_t i = 500; i <= 1000; i += 500) {
         struct registry_change import = {
