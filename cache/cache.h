@@ -60,7 +60,7 @@ uint64_t cache_up_since_us(const struct cache *cache);
 /* Redis's run_id of the present connection (40 characters), empty when away. */
 struct bytes cache_run_id(const struct cache *cache);
 
-/* ---- one verify: one write of five commands ---- */
+/* ---- one verify: one write of six commands ---- */
 enum cache_count {
     CACHE_COUNT_NONE,
     CACHE_COUNT_INSPECTOR, /* field `i` */

@@ -29,21 +29,21 @@ enum reading {
     READING_NONSENSE,   /* not what was asked: the connection is dropped */
 };
 /* ---- one place of a list: redis_lists.c ----
- * Three plain commands, a third of a script's cost in Redis: the position, the length, the octet of
- * the place. In this order what is read later can only be newer than the position, which is safe.
- * They say nothing of what they were asked: an echo must follow them in the same call. */
+ * Plain commands, half a script's cost in Redis: the position, the length, the octet of the place,
+ * and an echo that names list and place, so that none of the replies can be another look's. In this
+ * order what is read later can only be newer than the position, which is safe. */
 #define PLACES        (CACHE_LIST_BYTES * 4)
-#define LOOK_COMMANDS 3
+#define LOOK_COMMANDS 4
 struct look {
-    bool present; /* after all three; else the rest is not to be used */
+    bool present; /* after all four; else the rest is not to be used */
     uint64_t generation, seq;
     uint8_t bits;
 };
-/* ends[0..2]: where each of them ends. */
+/* ends[0..3]: where each of them ends. */
 void look_write(struct buf *out, size_t *ends, uint16_t list, uint32_t index);
 /* The reply to the part-th of them, in order. */
 enum reading look_read(struct look *look, unsigned part, const struct redisReply *reply,
-                       uint32_t index);
+                       uint16_t list, uint32_t index);
 
 /* ---- a call under way: redis_call.c ---- */
 struct call_kind {
@@ -52,7 +52,7 @@ struct call_kind {
     /* Once, or never after a cancel. The waiter has been taken off the call. */
     void (*tell)(struct cache_call *call, void *waiter, bool answered);
 };
-#define CALL_COMMANDS_MAX 5
+#define CALL_COMMANDS_MAX 6
 struct cache_call {
     struct cache *cache;
     const struct call_kind *kind;

@@ -90,8 +90,8 @@ static enum reading read_ask_face(struct cache_ask *ask, const struct redisReply
                                                                      : READING_NONSENSE;
 }
 
-/* The scan's echo comes behind the place's replies, so that none of them can be another call's. */
-enum { ASK_SCAN = LOOK_COMMANDS, ASK_FACE, ASK_COMMANDS };
+/* The look comes behind the scan: a list that is there then was there when the scan was counted. */
+enum { ASK_SCAN, ASK_LOOK, ASK_FACE = ASK_LOOK + LOOK_COMMANDS, ASK_COMMANDS };
 
 static enum reading read_ask(struct cache_call *call, unsigned part, const struct redisReply *reply)
 {
@@ -102,8 +102,8 @@ static enum reading read_ask(struct cache_call *call, unsigned part, const struc
         return read_ask_face(ask, reply);
 
     const struct look *look = &call->look;
-    enum reading reading = look_read(&call->look, part, reply, ask->index);
-    if (reading != READING_FINE || part + 1 < LOOK_COMMANDS || !look->present)
+    enum reading reading = look_read(&call->look, part - ASK_LOOK, reply, ask->list, ask->index);
+    if (reading != READING_FINE || part + 1 < ASK_FACE || !look->present)
         return reading;
     ask->list_present = true;
     ask->seq = look->seq;
@@ -142,13 +142,13 @@ bool cache_ask(struct cache *cache, struct cache_ask *ask)
         return false;
     struct buf out = command_begin(cache);
     size_t ends[ASK_COMMANDS];
-    look_write(&out, ends, ask->list, ask->index);
-
     struct key code = key_code(ask->cti, ask->mac);
     command_open_script(cache, &out, SCRIPT_SCAN, 1, 2);
     command_put(&out, key_bytes(&code));
     put_entry(&out, call, ask->count, ask->entry);
     ends[ASK_SCAN] = out.len;
+
+    look_write(&out, ends + ASK_LOOK, ask->list, ask->index);
 
     struct key face = key_face(ask->list, ask->index);
     command_open(&out, 2);

@@ -31,6 +31,12 @@ void look_write(struct buf *out, size_t *ends, uint16_t list, uint32_t index)
     command_put_decimal(out, index / 4);
     command_put_decimal(out, index / 4);
     ends[2] = out->len;
+
+    struct key place = key_face(list, index);
+    command_open(out, 2);
+    command_put(out, BYTES("ECHO"));
+    command_put(out, key_bytes(&place));
+    ends[3] = out->len;
 }
 
 /* Digits at the head of text, at most as many as given and within 64 bits; takes them off. */
@@ -55,10 +61,11 @@ static bool read_position(struct bytes text, struct look *look)
 }
 
 enum reading look_read(struct look *look, unsigned part, const struct redisReply *reply,
-                       uint32_t index)
+                       uint16_t list, uint32_t index)
 {
     uint64_t length;
     struct bytes text;
+    struct key place = key_face(list, index);
     if (reply_is_error(reply, "WRONGTYPE") || (part == 0 && reply_is_nil(reply))) {
         look->present = false; /* a key of another type is no list: a rebuild mends it */
         return READING_FINE;
@@ -71,13 +78,14 @@ enum reading look_read(struct look *look, unsigned part, const struct redisReply
         look->present &= length == CACHE_LIST_BYTES;
         return READING_FINE;
     }
-    if (!reply_text(reply, &text) || (part == 2 && text.len > 1))
+    if (!reply_text(reply, &text) || (part == 2 && text.len > 1) ||
+        (part == 3 && !bytes_equal(text, key_bytes(&place))))
         return READING_NONSENSE;
     if (part == 0) {
         look->present = read_position(text, look);
-    } else if (text.len == 0) {
+    } else if (part == 2 && text.len == 0) {
         look->present = false;
-    } else {
+    } else if (part == 2) {
         look->bits = (uint8_t)(text.data[0] >> (2 * (index % 4)) & 3);
     }
     return READING_FINE;
@@ -89,11 +97,9 @@ static enum reading read_state(struct cache_call *call, unsigned part,
 {
     struct cache_list_call *asked = call->waiter;
     const struct look *look = &call->look;
-    struct key array = key_list(asked->list);
-    if (part < LOOK_COMMANDS)
-        return look_read(&call->look, part, reply, 0);
-    if (!reply_is_text(reply, key_bytes(&array)))
-        return READING_NONSENSE;
+    enum reading reading = look_read(&call->look, part, reply, asked->list, 0);
+    if (reading != READING_FINE || part + 1 < LOOK_COMMANDS)
+        return reading;
     bool present = look->present && look->generation == asked->generation;
     asked->result = present ? CACHE_LIST_DONE : CACHE_LIST_ABSENT;
     asked->redis_seq = present ? look->seq : 0;
@@ -180,14 +186,9 @@ bool cache_list_state(struct cache *cache, struct cache_list_call *call)
     if (!own)
         return false;
     struct buf out = command_begin(cache);
-    size_t ends[LOOK_COMMANDS + 1];
-    struct key array = key_list(call->list);
+    size_t ends[LOOK_COMMANDS];
     look_write(&out, ends, call->list, 0);
-    command_open(&out, 2);
-    command_put(&out, BYTES("ECHO"));
-    command_put(&out, key_bytes(&array));
-    ends[LOOK_COMMANDS] = out.len;
-    return call_start(own, &out, ends, LOOK_COMMANDS + 1, call, &call->call);
+    return call_start(own, &out, ends, LOOK_COMMANDS, call, &call->call);
 }
 
 /* Opens a script on a list, with its two keys and the seq asked for. */

@@ -1,5 +1,5 @@
 /* trip SOCKET RATE SECONDS: what a trip to Redis costs a client that does nothing else. RATE times
- * a second it sends the five commands of a verify in one write and waits for the five replies; it
+ * a second it sends the six commands of a verify in one write and waits for the six replies; it
  * asks for codes and faces that Redis has. Prints its histogram (base/histogram.h) as JSON: the
  * buckets that hold any, [inclusive bound in µs, count] each. */
 #include <poll.h>
@@ -40,10 +40,11 @@ static void append(redisContext *redis, char *const sha[], const char *code, con
         "an entry is there already; this one is about as long as a real one";
     unsigned list, index;
     CHECK(sscanf(face, "face:{%u:%u}", &list, &index) == 2);
+    redisAppendCommand(redis, "EVALSHA %s 1 %s i %s", sha[SCRIPT_SCAN], code, entry);
     redisAppendCommand(redis, "GET status:{%u}:seq", list);
     redisAppendCommand(redis, "STRLEN status:{%u}", list);
     redisAppendCommand(redis, "GETRANGE status:{%u} %u %u", list, index / 4, index / 4);
-    redisAppendCommand(redis, "EVALSHA %s 1 %s i %s", sha[SCRIPT_SCAN], code, entry);
+    redisAppendCommand(redis, "ECHO %s", face);
     redisAppendCommand(redis, "GET %s", face);
 }
 
@@ -55,7 +56,7 @@ static uint64_t trip_us(redisContext *redis)
     int written = 0;
     while (!written)
         CHECK(redisBufferWrite(redis, &written) == REDIS_OK);
-    for (int replies = 0; replies < 5;) {
+    for (int replies = 0; replies < 6;) {
         void *reply = NULL;
         CHECK(redisGetReplyFromReader(redis, &reply) == REDIS_OK);
         if (reply) {

@@ -223,8 +223,6 @@ static const char *reason_of(unsigned status)
         return "OK";
     case 201:
         return "Created";
-    case 202:
-        return "Accepted";
     case 204:
         return "No Content";
     case 303:
@@ -249,16 +247,10 @@ static const char *reason_of(unsigned status)
         return "Content Too Large";
     case 415:
         return "Unsupported Media Type";
-    case 422:
-        return "Unprocessable Content";
-    case 429:
-        return "Too Many Requests";
     case 431:
         return "Request Header Fields Too Large";
     case 500:
         return "Internal Server Error";
-    case 501:
-        return "Not Implemented";
     case 503:
         return "Service Unavailable";
     default:

@@ -11,7 +11,18 @@
 #define MEMORY "# Memory\r\nused_memory:1\r\nmaxmemory_policy:noeviction\r\nx:1\r\n"
 
 /* The commands that a cache sends, by what it asks. */
-enum asks { INFO_SERVER, INFO_MEMORY, SCRIPT_LOAD, SCAN, POSITION, LENGTH, OCTET, FACE, OTHER };
+enum asks {
+    INFO_SERVER,
+    INFO_MEMORY,
+    SCRIPT_LOAD,
+    SCAN,
+    POSITION,
+    LENGTH,
+    OCTET,
+    PLACE,
+    FACE,
+    OTHER
+};
 
 struct garbage {
     enum asks instead_of;
@@ -49,6 +60,8 @@ static enum asks what_is_asked(const struct bytes *argv)
         return LENGTH;
     if (bytes_equal(argv[0], BYTES("GETRANGE")))
         return OCTET;
+    if (bytes_equal(argv[0], BYTES("ECHO")))
+        return PLACE;
     return bytes_equal(argv[0], BYTES("EVALSHA")) && argv[1].data[0] == 'a' ? SCAN : OTHER;
 }
 
@@ -72,6 +85,8 @@ static void answer_honestly(struct buf *out, enum asks asks, const struct bytes 
         buf_put_str(out, ":262144\r\n");
     } else if (asks == OCTET) {
         put_bulk(out, BYTES("\x02"));
+    } else if (asks == PLACE) {
+        put_bulk(out, argv[1]);
     } else {
         put_bulk(out, BYTES("face"));
         if (fake.postscript)
@@ -293,6 +308,12 @@ static void test_wrong_answers_drop_the_connection(void **state)
         {OCTET, "$-1\r\n", false},
         {OCTET, "-ERR no\r\n", false},
         {OCTET, "$1\r\n", true},
+        {PLACE, "$14\r\nface:{12:1001}\r\n", false},
+        {PLACE, "$14\r\nface:{13:1000}\r\n", false},
+        {PLACE, "$0\r\n\r\n", false},
+        {PLACE, "$-1\r\n", false},
+        {PLACE, ":1\r\n", false},
+        {PLACE, "-ERR no\r\n", false},
         /* one missing or one too many: all that follow are shifted, up to the echo */
         {POSITION, "", false},
         {LENGTH, "", false},
@@ -401,10 +422,10 @@ static void test_answers_before_the_question_drop_the_connection(void **state)
 {
     (void)state;
     open_cache_up(20000);
-    fake.postscript = "$3\r\n5 7\r\n:262144\r\n$1\r\nx\r\n"
-                      "*4\r\n"
+    fake.postscript = "*4\r\n"
                       "$56\r\ncode:{0101010101010101}:02020202020202020202020202020202\r\n"
                       ":1\r\n:0\r\n$-1\r\n"
+                      "$3\r\n5 7\r\n:262144\r\n$1\r\nx\r\n$14\r\nface:{12:1000}\r\n"
                       "$4\r\nface\r\n";
     unsigned accepted = fake.accepted;
     struct asked first = new_ask(1, 2, CACHE_COUNT_NONE, "");
