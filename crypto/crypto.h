@@ -83,6 +83,19 @@ struct crypto_provider {
 extern const struct crypto_provider crypto_openssl;
 extern const struct crypto_provider crypto_mbedtls;
 
+/* RSASSA-PKCS1-v1_5 with SHA-256 (RS256: RFC 8017 section 8.2), for the tokens of identity
+ * providers that sign so. OpenSSL's alone; one thread at a time, as above. */
+struct crypto_rsa_verifier;
+#define CRYPTO_RSA_BYTES_MIN 256 /* of a modulus: 2048 bits, RFC 7518 section 3.3 */
+#define CRYPTO_RSA_BYTES_MAX 512
+/* Both numbers big-endian; NULL when memory is gone or the key is none of these sizes, or its
+ * exponent is even or below 3 or longer than 8 octets. */
+struct crypto_rsa_verifier *crypto_rsa_verifier_create(struct bytes modulus, struct bytes exponent);
+enum crypto_result crypto_rsa_verify(struct crypto_rsa_verifier *verifier,
+                                     const struct bytes *parts, size_t count,
+                                     struct bytes signature);
+void crypto_rsa_verifier_destroy(struct crypto_rsa_verifier **verifier);
+
 /* Overwrites secrets in a way the compiler keeps. */
 void crypto_wipe(void *memory, size_t len);
 
