@@ -60,6 +60,10 @@ uint64_t cache_up_since_us(const struct cache *cache);
 /* Redis's run_id of the present connection (40 characters), empty when away. */
 struct bytes cache_run_id(const struct cache *cache);
 
+/* As what a code was displayed: a number that is opaque here, 0 to 254. This one is told when the
+ * key knows none, or holds anything else there. */
+#define CACHE_ACTING_UNKNOWN 255
+
 /* ---- one verify: one write of six commands ---- */
 enum cache_count {
     CACHE_COUNT_NONE,
@@ -83,6 +87,7 @@ struct cache_ask {
     bool code_known;    /* the key of cti and mac exists: the gateway's own mark */
     bool counted;       /* this scan is the first of its kind */
     struct bytes first; /* the first entry of its kind (the own one when counted); else empty */
+    uint8_t acting;     /* of a known code whose scan counts; else CACHE_ACTING_UNKNOWN */
     bool list_present;  /* false: no full-length array with its seq; the next three are not set */
     uint64_t seq, generation;
     uint8_t bits;
@@ -100,6 +105,7 @@ struct cache_remember {
     uint8_t mac[CACHE_MAC_BYTES];
     int64_t issued_at; /* Unix seconds */
     unsigned ttl_s;    /* creates the key with this life if it is not there; >= 1 */
+    uint8_t acting;    /* kept in the key if it is made and this is not CACHE_ACTING_UNKNOWN */
     enum cache_count count;
     struct bytes entry; /* as in cache_ask */
     void (*done)(struct cache_remember *remember);
@@ -116,6 +122,45 @@ void cache_remember_cancel(struct cache_remember *remember);
 /* Stores a sealed face; nobody is told. Does nothing when away or when memory is short in Redis. */
 void cache_put_face(struct cache *cache, uint16_t list, uint32_t index, struct bytes sealed,
                     unsigned ttl_s);
+
+/* ---- what may happen once: an assertion's identifier ----
+ * A Redis that lost its data knows nothing of before, as with the codes: who must be sure asks
+ * himself since when this one runs (cache_run_id). Not stopped by short memory in Redis. */
+#define CACHE_ONCE_BYTES 32 /* a hash of what may happen once */
+struct cache_once {
+    uint8_t name[CACHE_ONCE_BYTES];
+    unsigned ttl_s; /* >= 1 */
+    void (*done)(struct cache_once *once);
+    /* answered */
+    bool answered;
+    bool first; /* nobody has asked for this name within its ttl */
+
+    struct cache_call *call;
+};
+bool cache_once(struct cache *cache, struct cache_once *once);
+
+/* ---- token buckets: quotas ---- */
+#define CACHE_BUCKET_NAME_MAX 80
+#define CACHE_BUCKET_SIZE_MAX 1000000
+struct cache_bucket {
+    /* asked; the name is borrowed until the call was made */
+    struct bytes name; /* plain characters, at least one: whose and what for */
+    unsigned size;     /* tokens of a full bucket, 1 to CACHE_BUCKET_SIZE_MAX */
+    unsigned fill_s;   /* in which an empty one is full again, 1 to 86,400 */
+    unsigned take;     /* 0: look alone; else take so many (at most size), if they are there */
+    void (*done)(struct cache_bucket *bucket);
+    /* answered */
+    bool answered;
+    bool taken;       /* they were there; with take 0: at least one is */
+    unsigned left;    /* whole tokens left after it */
+    unsigned wait_ms; /* not taken: until they will be there, at least 1; else 0 */
+
+    struct cache_call *call;
+};
+/* By Redis's clock, in one script, so that all gateways share a bucket. The size may be another the
+ * next time: what was taken stays taken. A bucket that is full again, is damaged or was lost is a
+ * full one. Not stopped by short memory in Redis. */
+bool cache_take(struct cache *cache, struct cache_bucket *bucket);
 
 /* ---- the lists, for the relay ---- */
 enum cache_list_result {

@@ -1,7 +1,7 @@
-/* Private to this room: what the files redis*.c share. The way of a trip: redis_ask.c or
- * redis_lists.c takes a call, writes its commands by redis_command.c and hands them over; redis.c
- * sends them at the end of the turn; redis_call.c counts the replies, which redis_reply.c holds,
- * gives each to the call's kind, and tells the waiter after the last. */
+/* Private to this room: what the files redis*.c share. The way of a trip: redis_ask.c,
+ * redis_limits.c or redis_lists.c takes a call, writes its commands by redis_command.c and hands
+ * them over; redis.c sends them at the end of the turn; redis_call.c counts the replies, which
+ * redis_reply.c holds, gives each to the call's kind, and tells the waiter after the last. */
 #ifndef CACHE_REDIS_H
 #define CACHE_REDIS_H
 
@@ -17,6 +17,8 @@ enum script {
     SCRIPT_REMEMBER,
     SCRIPT_APPLY,
     SCRIPT_REBUILD,
+    SCRIPT_ONCE,
+    SCRIPT_TAKE,
     SCRIPT_COUNT,
 };
 #define SCRIPT_SHA_BYTES 40
@@ -64,8 +66,8 @@ struct cache_call {
     uint64_t written_us;
     struct loop_timer timer;
     struct look look;
-    size_t first_len;
-    uint8_t first[CACHE_ENTRY_BYTES_MAX]; /* the own entry, or the earlier one */
+    size_t kept_len;
+    uint8_t kept[CACHE_ENTRY_BYTES_MAX]; /* the own entry, or the earlier one; a bucket's name */
 };
 
 /* NULL when away or too many are under way. */
@@ -131,7 +133,7 @@ void command_put_decimal(struct buf *out, uint64_t argument);
 void command_open_script(struct cache *cache, struct buf *out, enum script script, unsigned keys,
                          unsigned arguments);
 
-#define KEY_BYTES_MAX 64
+#define KEY_BYTES_MAX 96
 struct key {
     char text[KEY_BYTES_MAX];
     size_t len;
@@ -144,6 +146,8 @@ struct key key_code(const uint8_t cti[CACHE_CTI_BYTES], const uint8_t mac[CACHE_
 struct key key_list(uint16_t list);
 struct key key_list_seq(uint16_t list);
 struct key key_face(uint16_t list, uint32_t index);
+struct key key_once(const uint8_t name[CACHE_ONCE_BYTES]);
+struct key key_bucket(struct bytes name);
 struct key key_decimal(uint64_t value);
 
 /* ---- replies: redis_reply.c ---- */
@@ -155,6 +159,7 @@ bool reply_is_array(const struct redisReply *reply, size_t elements);
 bool reply_text(const struct redisReply *reply, struct bytes *text);
 bool reply_is_text(const struct redisReply *reply, struct bytes expected);
 bool reply_is_nil(const struct redisReply *reply);
+bool reply_is_ok(const struct redisReply *reply);
 /* A whole number from 0 to max. */
 bool reply_number(const struct redisReply *reply, uint64_t max, uint64_t *number);
 const struct redisReply *reply_element(const struct redisReply *reply, size_t i);

@@ -18,8 +18,8 @@ static void put_entry(struct buf *out, struct cache_call *call, enum cache_count
     if (field.len == 0)
         entry.len = 0;
     else
-        memcpy(call->first, entry.data, entry.len);
-    call->first_len = entry.len;
+        memcpy(call->kept, entry.data, entry.len);
+    call->kept_len = entry.len;
     command_put(out, field);
     command_put(out, entry);
 }
@@ -28,24 +28,46 @@ static void put_entry(struct buf *out, struct cache_call *call, enum cache_count
 struct scan {
     bool known, counted;
     struct bytes first;
+    uint8_t acting;
 };
 
-/* key, exists, counted, first: what may be there follows from what was asked. */
+/* Decimal digits; anything else that a key may hold is not known. */
+static uint8_t acting_of(const struct redisReply *reply)
+{
+    struct bytes text;
+    unsigned acting = 0;
+    if (!reply_text(reply, &text) || text.len == 0)
+        return CACHE_ACTING_UNKNOWN;
+    for (size_t i = 0; i < text.len && acting < CACHE_ACTING_UNKNOWN; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9')
+            return CACHE_ACTING_UNKNOWN;
+        acting = acting * 10 + text.data[i] - '0';
+    }
+    return acting < CACHE_ACTING_UNKNOWN ? (uint8_t)acting : CACHE_ACTING_UNKNOWN;
+}
+
+/* key, exists, counted, first, and where it was asked for, acting: what may be there follows from
+ * what was asked. */
 static enum reading read_scan(struct cache_call *call, const struct redisReply *reply,
-                              const struct key *key, enum cache_count count, struct scan *scan)
+                              const struct key *key, enum cache_count count, bool with_acting,
+                              struct scan *scan)
 {
     uint64_t known, counted;
     struct bytes first;
+    bool has_acting = reply_is_array(reply, 5);
     if (reply_is_error(reply, NULL))
         return READING_UNANSWERED;
-    if (!reply_is_array(reply, 4) || !reply_is_text(reply_element(reply, 0), key_bytes(key)) ||
+    if (!(has_acting || reply_is_array(reply, 4)) ||
+        !reply_is_text(reply_element(reply, 0), key_bytes(key)) ||
         !reply_number(reply_element(reply, 1), 1, &known) ||
         !reply_number(reply_element(reply, 2), 1, &counted) ||
         (counted && (!known || count == CACHE_COUNT_NONE)))
         return READING_NONSENSE;
-    *scan = (struct scan){.known = known, .counted = counted};
+    *scan = (struct scan){.known = known, .counted = counted, .acting = CACHE_ACTING_UNKNOWN};
 
     bool asked_to_count = known && count != CACHE_COUNT_NONE;
+    if (has_acting != (asked_to_count && with_acting))
+        return READING_NONSENSE;
     if (!asked_to_count || counted) {
         if (!reply_is_nil(reply_element(reply, 3)))
             return READING_NONSENSE;
@@ -53,11 +75,13 @@ static enum reading read_scan(struct cache_call *call, const struct redisReply *
         if (!reply_text(reply_element(reply, 3), &first) || first.len == 0 ||
             first.len > CACHE_ENTRY_BYTES_MAX)
             return READING_NONSENSE;
-        memcpy(call->first, first.data, first.len);
-        call->first_len = first.len;
+        memcpy(call->kept, first.data, first.len);
+        call->kept_len = first.len;
     }
     if (asked_to_count)
-        scan->first = bytes_of(call->first, call->first_len);
+        scan->first = bytes_of(call->kept, call->kept_len);
+    if (has_acting)
+        scan->acting = acting_of(reply_element(reply, 4));
     return READING_FINE;
 }
 
@@ -67,12 +91,13 @@ static enum reading read_ask_scan(struct cache_call *call, const struct redisRep
     struct cache_ask *ask = call->waiter;
     struct key key = key_code(ask->cti, ask->mac);
     struct scan scan;
-    enum reading reading = read_scan(call, reply, &key, ask->count, &scan);
+    enum reading reading = read_scan(call, reply, &key, ask->count, true, &scan);
     if (reading != READING_FINE)
         return reading;
     ask->code_known = scan.known;
     ask->counted = scan.counted;
     ask->first = scan.first;
+    ask->acting = scan.acting;
     return READING_FINE;
 }
 
@@ -117,6 +142,7 @@ static void clear_answers(struct cache_ask *ask)
     ask->answered = ask->code_known = ask->counted = ask->list_present = false;
     ask->seq = ask->generation = 0;
     ask->bits = 0;
+    ask->acting = CACHE_ACTING_UNKNOWN;
     ask->first = ask->face = BYTES("");
 }
 
@@ -171,7 +197,7 @@ static enum reading read_remember(struct cache_call *call, unsigned part,
     struct cache_remember *remember = call->waiter;
     struct key key = key_code(remember->cti, remember->mac);
     struct scan scan;
-    enum reading reading = read_scan(call, reply, &key, remember->count, &scan);
+    enum reading reading = read_scan(call, reply, &key, remember->count, false, &scan);
     if (reading != READING_FINE)
         return reading;
     remember->counted = scan.counted;
@@ -205,11 +231,15 @@ bool cache_remember(struct cache *cache, struct cache_remember *remember)
         return false;
     struct buf out = command_begin(cache);
     struct key code = key_code(remember->cti, remember->mac);
-    command_open_script(cache, &out, SCRIPT_REMEMBER, 1, 4);
+    command_open_script(cache, &out, SCRIPT_REMEMBER, 1, 5);
     command_put(&out, key_bytes(&code));
     put_entry(&out, call, remember->count, remember->entry);
     command_put_decimal(&out, (uint64_t)remember->issued_at);
     command_put_decimal(&out, remember->ttl_s);
+    if (remember->acting == CACHE_ACTING_UNKNOWN)
+        command_put(&out, BYTES(""));
+    else
+        command_put_decimal(&out, remember->acting);
     return call_start(call, &out, &out.len, 1, remember, &remember->call);
 }
 

@@ -139,3 +139,23 @@ struct key key_face(uint16_t list, uint32_t index)
     key_add(&key, BYTES("}"));
     return key;
 }
+
+struct key key_once(const uint8_t name[CACHE_ONCE_BYTES])
+{
+    struct key key;
+    key.len = 0;
+    key_add(&key, BYTES("once:{"));
+    key_add_hex(&key, name, CACHE_ONCE_BYTES);
+    key_add(&key, BYTES("}"));
+    return key;
+}
+
+struct key key_bucket(struct bytes name)
+{
+    struct key key;
+    key.len = 0;
+    key_add(&key, BYTES("bucket:{"));
+    key_add(&key, name);
+    key_add(&key, BYTES("}"));
+    return key;
+}

@@ -150,6 +150,12 @@ bool reply_is_nil(const struct redisReply *reply)
     return reply->type == REDIS_REPLY_NIL;
 }
 
+bool reply_is_ok(const struct redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STATUS &&
+           bytes_equal(bytes_of(reply->str, reply->len), BYTES("OK"));
+}
+
 bool reply_number(const struct redisReply *reply, uint64_t max, uint64_t *number)
 {
     if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0)

@@ -163,6 +163,7 @@ static inline void assert_empty_answer(const struct cache_ask *ask)
     assert_false(ask->answered || ask->code_known || ask->counted || ask->list_present);
     assert_true(ask->first.len == 0 && ask->face.len == 0);
     assert_true(ask->seq == 0 && ask->generation == 0 && ask->bits == 0);
+    assert_int_equal(ask->acting, CACHE_ACTING_UNKNOWN);
 }
 
 struct remembered {
@@ -184,6 +185,7 @@ static inline struct remembered new_remember(uint8_t cti, uint8_t mac, enum cach
 {
     struct remembered r = {.remember = {.issued_at = 1700000000,
                                         .ttl_s = 120,
+                                        .acting = CACHE_ACTING_UNKNOWN,
                                         .count = count,
                                         .entry = bytes_str(entry),
                                         .done = on_remembered}};

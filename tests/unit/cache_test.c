@@ -125,6 +125,84 @@ static void test_remember_creates_with_expiry_and_counts(void **state)
     assert_in_range(redis_server_number(&world.server, "PTTL %s", key), 1, 60000);
 }
 
+static struct cache_remember remember_acting(uint8_t cti, uint8_t acting)
+{
+    struct remembered r = new_remember(cti, 2, CACHE_COUNT_NONE, "");
+    r.remember.acting = acting;
+    assert_true(cache_remember(world.cache, &r.remember));
+    WAIT(r.done);
+    return r.remember;
+}
+
+/* Otherwise an inspector is not told that an agent shows the code, or anybody is told. */
+static void test_what_a_code_was_displayed_as(void **state)
+{
+    (void)state;
+    const uint8_t actings[] = {0, 4, 10, 254};
+    for (uint8_t i = 0; i < sizeof actings; i++) {
+        assert_true(remember_acting(i, actings[i]).answered);
+        for (int scan = 1; scan <= 2; scan++) { /* the first one, and a later one */
+            assert_int_equal(ask_new(i, 2, CACHE_COUNT_INSPECTOR, "i").ask.acting, actings[i]);
+            assert_int_equal(ask_new(i, 2, CACHE_COUNT_PARTNER, "p").ask.acting, actings[i]);
+        }
+        struct asked anybody = ask_new(i, 2, CACHE_COUNT_NONE, "");
+        assert_true(anybody.ask.code_known);
+        assert_int_equal(anybody.ask.acting, CACHE_ACTING_UNKNOWN);
+    }
+    assert_int_equal(ask_new(9, 2, CACHE_COUNT_PARTNER, "p").ask.acting, CACHE_ACTING_UNKNOWN);
+}
+
+/* Otherwise a slow path, which does not know it, makes something up or forgets what was known. */
+static void test_acting_is_kept_when_the_key_is_made(void **state)
+{
+    (void)state;
+    const char *key = "code:{0101010101010101}:02020202020202020202020202020202";
+    remember_acting(1, CACHE_ACTING_UNKNOWN);
+    assert_int_equal(redis_server_number(&world.server, "HLEN %s", key), 1);
+    remember_acting(1, 3); /* too late: the code is a slow path's */
+    assert_int_equal(ask_new(1, 2, CACHE_COUNT_PARTNER, "p").ask.acting, CACHE_ACTING_UNKNOWN);
+
+    remember_acting(2, 3);
+    remember_acting(2, 4);
+    assert_true(remember(2, 2, CACHE_COUNT_PARTNER, "slow").remember.counted);
+    assert_int_equal(ask_new(2, 2, CACHE_COUNT_PARTNER, "p").ask.acting, 3);
+}
+
+/* Otherwise what somebody wrote into the key is an answer, or makes a genuine code fail. */
+static void test_a_damaged_acting_is_unknown(void **state)
+{
+    (void)state;
+    static const char *const values[] = {
+        "",   " ",    "255",  "256", "1000", "4294967296", "18446744073709551616",
+        "-1", "+1",   "1 ",   " 1",  "1.0",  "0x1",        "holder",
+        "1a", "\xff", "25\n", "1e1", ":",    "/"};
+    remember_acting(1, 1);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        redis_server_number(&world.server,
+                            "HSET code:{0101010101010101}:02020202020202020202020202020202"
+                            " acting %s",
+                            values[i]);
+        struct asked scan = ask_new(1, 2, CACHE_COUNT_INSPECTOR, "entry");
+        assert_true(scan.ask.answered && scan.ask.code_known);
+        assert_int_equal(scan.ask.counted, i == 0);
+        assert_int_equal(scan.ask.acting, CACHE_ACTING_UNKNOWN);
+    }
+    assert_int_equal(cache_state(world.cache), CACHE_UP);
+}
+
+/* Otherwise a hash that lost its mark counts scans, and stays for ever. */
+static void test_a_key_without_its_mark_is_made_anew(void **state)
+{
+    (void)state;
+    const char *key = "code:{0101010101010101}:02020202020202020202020202020202";
+    redis_server_number(&world.server, "HSET %s acting 4", key);
+    assert_false(ask_new(1, 2, CACHE_COUNT_NONE, "").ask.code_known);
+    struct asked scan = ask_new(1, 2, CACHE_COUNT_PARTNER, "entry");
+    assert_true(scan.ask.answered && !scan.ask.code_known && !scan.ask.counted);
+    assert_true(remember(1, 2, CACHE_COUNT_PARTNER, "entry").remember.counted);
+    assert_in_range(redis_server_number(&world.server, "PTTL %s", key), 1, 120000);
+}
+
 /* Otherwise the longest entry is cut or refused. */
 static void test_the_longest_entry(void **state)
 {
@@ -387,6 +465,10 @@ int main(void)
         WITH_WORLD(test_partners_count_apart_from_inspectors),
         WITH_WORLD(test_a_forged_code_cannot_spend_the_genuine_one),
         WITH_WORLD(test_remember_creates_with_expiry_and_counts),
+        WITH_WORLD(test_what_a_code_was_displayed_as),
+        WITH_WORLD(test_acting_is_kept_when_the_key_is_made),
+        WITH_WORLD(test_a_damaged_acting_is_unknown),
+        WITH_WORLD(test_a_key_without_its_mark_is_made_anew),
         WITH_WORLD(test_the_longest_entry),
         WITH_WORLD(test_keys_of_other_types_are_no_answers),
         WITH_WORLD(test_a_face_is_kept_for_its_time),
