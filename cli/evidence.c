@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "evidence/journal.h"
+#include "gateway/config/policy.h"
 #include "protocol/status.h"
 #include "protocol/token.h"
+#include "registry/registry.h"
 
 /* A number that this version has no name for stays a number. */
 static json_t *role_json(uint8_t role)
@@ -32,9 +34,26 @@ static json_t *reason_json(uint8_t reason)
 
 static json_t *kind_json(enum journal_kind kind)
 {
-    return kind == JOURNAL_DISPLAY  ? json_string("display")
-           : kind == JOURNAL_VERIFY ? json_string("verify")
-                                    : json_integer(kind);
+    const char *text = journal_kind_text(kind);
+    return text ? json_string(text) : json_integer(kind);
+}
+
+static json_t *acting_json(uint8_t acting)
+{
+    return acting == JOURNAL_ACTING_NONE ? json_null()
+           : acting < ACTING_COUNT ? json_string(registry_acting_text((enum registry_acting)acting))
+                                   : json_integer(acting);
+}
+
+static json_t *fields_json(uint32_t fields)
+{
+    json_t *list = json_array();
+    for (unsigned field = 0; list && field < 32; field++)
+        if (fields >> field & 1)
+            json_array_append_new(list, field < FIELD_COUNT
+                                            ? json_string(field_member((enum field)field))
+                                            : json_integer(field));
+    return list;
 }
 
 static json_t *place_json(const struct journal_record *r)
@@ -51,13 +70,15 @@ static json_t *record_json(const struct journal_record *r)
     buf_put_timestamp(&at, r->at_us / 1000000);
     buf_put_hex(&cti, bytes_of(r->cti, sizeof r->cti));
     snprintf(request, sizeof request, "%016llx", (unsigned long long)r->request_id);
-    return json_pack("{s:s, s:I, s:s, s:o, s:o, s:s%, s:s%, s:o, s:o, s:o, s:s?}", "at",
-                     buf_cstr(&at), "at_us", (json_int_t)r->at_us, "request", request, "kind",
-                     kind_json(r->kind), "role", role_json(r->role), "subject", r->subject.data,
-                     r->subject.len, "client", r->client.data, r->client.len, "place",
-                     place_json(r), "result", result_json(r->result), "reason",
-                     reason_json(r->reason), "cti",
-                     memcmp(r->cti, none, sizeof none) == 0 ? NULL : buf_cstr(&cti));
+    return json_pack(
+        "{s:s, s:I, s:s, s:o, s:o, s:s%, s:s%, s:o, s:o, s:o, s:s?, s:o, s:o, s:s%, s:s%}", "at",
+        buf_cstr(&at), "at_us", (json_int_t)r->at_us, "request", request, "kind",
+        kind_json(r->kind), "role", role_json(r->role), "subject", r->subject.data, r->subject.len,
+        "client", r->client.data, r->client.len, "place", place_json(r), "result",
+        result_json(r->result), "reason", reason_json(r->reason), "cti",
+        memcmp(r->cti, none, sizeof none) == 0 ? NULL : buf_cstr(&cti), "acting",
+        acting_json(r->acting), "fields", fields_json(r->fields), "purpose", r->purpose.data,
+        r->purpose.len, "reference", r->reference.data, r->reference.len);
 }
 
 static bool print_record(const struct journal_record *record)

@@ -407,7 +407,7 @@ const struct journal_counters *journal_counters(const struct journal *journal)
         (struct journal *)journal; /* always on the heap; a reading needs the lock */
     lock(j);
     uint64_t since_us = j->syncing_us ? j->syncing_us : j->waiting_us;
-    j->counters.unsynced_us = since_us ? clock_mono_us() - since_us : 0;
+    j->counters.unsynced_us = since_us ? clock_mono_us() - since_us + 1 : 0; /* 0 is none */
     unlock(j);
     return &j->counters;
 }

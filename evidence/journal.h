@@ -1,7 +1,8 @@
-/* The evidence journal: one append-only file per loop, one record per display and verify, written
- * before the answer leaves. A turn of the loop gathers records with journal_append and writes them
- * with one write(2) in journal_write; a thread syncs the file at most sync_ms later. A record holds
- * who, role, place, result and reason; no name and no number of a person.
+/* The evidence journal: one append-only file per loop, one record per request that shows or changes
+ * something of a licence or of who may see it, written before the answer leaves. A turn of the loop
+ * gathers records with journal_append and writes them with one write(2) in journal_write; a thread
+ * syncs the file at most sync_ms later. A record holds who, role, what for, place, result and
+ * reason; no name and no number of a person.
  *
  * Everything here is called on the loop's thread, but journal_read_* (a tool's) and the counters.
  */
@@ -15,12 +16,28 @@
 struct journal;
 
 #define JOURNAL_TEXT_BYTES_MAX   64
-#define JOURNAL_RECORD_BYTES_MAX 256
+#define JOURNAL_RECORD_BYTES_MAX 320
 
+/* number, name, word; never renumbered */
+#define JOURNAL_KINDS(K)                                                                           \
+    K(1, DISPLAY, "display")                                                                       \
+    K(2, VERIFY, "verify")                                                                         \
+    K(3, CHECK, "check")       /* a partner's, under a consent */                                  \
+    K(4, LOOKUP, "lookup")     /* an inspector's, without a code */                                \
+    K(5, RETRIEVE, "retrieve") /* a business system's */                                           \
+    K(6, CONSENT, "consent")   /* given or withdrawn */                                            \
+    K(7, MANDATE, "mandate")   /* given or ended */                                                \
+    K(8, APPLY, "apply")       /* an access request */                                             \
+    K(9, READ, "read")         /* somebody read who looked at his licences */                      \
+    K(10, TOKEN, "token")      /* an access token was given or refused */
 enum journal_kind {
-    JOURNAL_DISPLAY = 1,
-    JOURNAL_VERIFY = 2,
+#define K(number, name, word) JOURNAL_##name = number,
+    JOURNAL_KINDS(K)
+#undef K
 };
+/* "display", ...; NULL for a kind of a later version. */
+const char *journal_kind_text(unsigned kind);
+#define JOURNAL_ACTING_NONE 255
 
 struct journal_record {
     enum journal_kind kind;
@@ -31,8 +48,12 @@ struct journal_record {
     uint16_t list;
     uint32_t index;
     uint8_t cti[8];       /* zeros when there is none */
+    uint8_t acting;       /* a display: as what; else JOURNAL_ACTING_NONE */
+    uint32_t fields;      /* the set of the gateway's fields that were shown */
     struct bytes subject; /* at most JOURNAL_TEXT_BYTES_MAX each, may be empty */
     struct bytes client;
+    struct bytes purpose;   /* a purpose, a matter, a lookup's reason, a consent's partner */
+    struct bytes reference; /* a case number, the id of what was given or ended, a token's error */
 };
 
 enum journal_error {

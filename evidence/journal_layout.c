@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "evidence/crc32c.h"
 
-#define VERSION 1
+#define VERSION 2
 #define MAGIC   BYTES("JWBJ")
 
 static void put_little(struct buf *out, uint64_t value, unsigned octets)
@@ -47,30 +47,51 @@ void journal_record_write(const struct journal_record *record, struct buf *out)
 {
     uint8_t storage[JOURNAL_RECORD_BYTES_MAX];
     struct buf checked = BUF_OVER(storage); /* what the checksum covers: length and body */
-    CHECK(record->subject.len <= JOURNAL_TEXT_BYTES_MAX);
-    CHECK(record->client.len <= JOURNAL_TEXT_BYTES_MAX);
-    put_little(&checked, JOURNAL_FIXED_BYTES + record->subject.len + record->client.len, 4);
+    const struct bytes texts[JOURNAL_TEXTS] = {record->subject, record->client, record->purpose,
+                                               record->reference};
+    size_t len = JOURNAL_FIXED_BYTES;
+    for (size_t i = 0; i < JOURNAL_TEXTS; i++) {
+        CHECK(texts[i].len <= JOURNAL_TEXT_BYTES_MAX);
+        len += texts[i].len;
+    }
+    put_little(&checked, len, 4);
     buf_put_u8(&checked, (uint8_t)record->kind);
     buf_put_u8(&checked, record->role);
     buf_put_u8(&checked, record->result);
     buf_put_u8(&checked, record->reason);
-    put_little(&checked, record->place_known, 2);
+    buf_put_u8(&checked, record->place_known);
+    buf_put_u8(&checked, record->acting);
     put_little(&checked, record->place_known ? record->list : 0, 2);
     put_little(&checked, record->place_known ? record->index : 0, 4);
-    buf_put_u8(&checked, (uint8_t)record->subject.len);
-    buf_put_u8(&checked, (uint8_t)record->client.len);
-    put_little(&checked, 0, 2);
+    for (size_t i = 0; i < JOURNAL_TEXTS; i++)
+        buf_put_u8(&checked, (uint8_t)texts[i].len);
     put_little(&checked, record->request_id, 8);
     put_little(&checked, (uint64_t)record->at_us, 8);
     buf_put(&checked, bytes_of(record->cti, sizeof record->cti));
-    buf_put(&checked, record->subject);
-    buf_put(&checked, record->client);
+    put_little(&checked, record->fields, 4);
+    for (size_t i = 0; i < JOURNAL_TEXTS; i++)
+        buf_put(&checked, texts[i]);
     put_little(out, crc32c_of(buf_bytes(&checked)), 4);
     buf_put(out, buf_bytes(&checked));
 }
 
+/* The texts lie behind the fixed part, one behind the other, and nothing behind them. */
+static bool texts_read(struct bytes body, struct bytes texts[JOURNAL_TEXTS])
+{
+    struct bytes rest = bytes_from(body, JOURNAL_FIXED_BYTES);
+    for (size_t i = 0; i < JOURNAL_TEXTS; i++) {
+        size_t len = body.data[12 + i];
+        if (len > JOURNAL_TEXT_BYTES_MAX || len > rest.len)
+            return false;
+        texts[i] = bytes_of(rest.data, len);
+        rest = bytes_from(rest, len);
+    }
+    return rest.len == 0;
+}
+
 size_t journal_record_read(struct bytes from, struct journal_record *record)
 {
+    struct bytes texts[JOURNAL_TEXTS];
     if (from.len < JOURNAL_FRAME_BYTES + JOURNAL_FIXED_BYTES)
         return 0;
     uint64_t len = get_little(from.data + 4, 4);
@@ -79,8 +100,7 @@ size_t journal_record_read(struct bytes from, struct journal_record *record)
         get_little(from.data, 4) != crc32c_of(bytes_of(from.data + 4, 4 + (size_t)len)))
         return 0;
     const uint8_t *body = from.data + JOURNAL_FRAME_BYTES;
-    size_t subject_len = body[12], client_len = body[13];
-    if (len != JOURNAL_FIXED_BYTES + subject_len + client_len)
+    if (!texts_read(bytes_of(body, (size_t)len), texts))
         return 0;
     *record = (struct journal_record){
         .kind = (enum journal_kind)body[0],
@@ -88,13 +108,30 @@ size_t journal_record_read(struct bytes from, struct journal_record *record)
         .result = body[2],
         .reason = body[3],
         .place_known = body[4] != 0,
+        .acting = body[5],
         .list = (uint16_t)get_little(body + 6, 2),
         .index = (uint32_t)get_little(body + 8, 4),
         .request_id = get_little(body + 16, 8),
         .at_us = (int64_t)get_little(body + 24, 8),
-        .subject = bytes_of(body + JOURNAL_FIXED_BYTES, subject_len),
-        .client = bytes_of(body + JOURNAL_FIXED_BYTES + subject_len, client_len),
+        .fields = (uint32_t)get_little(body + 40, 4),
+        .subject = texts[0],
+        .client = texts[1],
+        .purpose = texts[2],
+        .reference = texts[3],
     };
     memcpy(record->cti, body + 32, sizeof record->cti);
     return JOURNAL_FRAME_BYTES + (size_t)len;
+}
+
+const char *journal_kind_text(unsigned kind)
+{
+    switch (kind) {
+#define K(number, name, word)                                                                      \
+    case JOURNAL_##name:                                                                           \
+        return word;
+        JOURNAL_KINDS(K)
+#undef K
+    default:
+        return NULL;
+    }
 }

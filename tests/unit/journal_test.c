@@ -9,8 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "tests/support.h"
+#include "tests/journal_records.h"
 
 /* ---- faults: these stand before the C library's for the whole program ----------------------- */
 
@@ -92,31 +91,6 @@ static struct journal *open_in(const char *folder)
     return journal;
 }
 
-/* Record n of a reproducible sequence; texts of all lengths. */
-static struct journal_record record_of(unsigned n)
-{
-    static const uint8_t texts[JOURNAL_TEXT_BYTES_MAX] = "inspector-0417@fictional-agency.example";
-    struct seeded seed = {n};
-    struct journal_record record = {
-        .kind = n % 2 ? JOURNAL_DISPLAY : JOURNAL_VERIFY,
-        .request_id = seeded_next(&seed),
-        .at_us = (int64_t)seeded_next(&seed),
-        .role = (uint8_t)seeded_next(&seed),
-        .result = (uint8_t)seeded_next(&seed),
-        .reason = (uint8_t)seeded_next(&seed),
-        .place_known = n % 3 != 0,
-        .subject = bytes_of(texts, n % (JOURNAL_TEXT_BYTES_MAX + 1)),
-        .client = bytes_of(texts, n * 31 % (JOURNAL_TEXT_BYTES_MAX + 1)),
-    };
-    if (record.place_known) {
-        record.list = (uint16_t)seeded_next(&seed);
-        record.index = (uint32_t)seeded_next(&seed);
-    }
-    for (size_t i = 0; i < sizeof record.cti; i++)
-        record.cti[i] = (uint8_t)seeded_next(&seed);
-    return record;
-}
-
 static void append(struct journal *journal, unsigned n)
 {
     struct journal_record record = record_of(n);
@@ -127,22 +101,6 @@ static void write_record(struct journal *journal, unsigned n)
 {
     append(journal, n);
     assert_int_equal(journal_write(journal), JOURNAL_OK);
-}
-
-static void assert_record(const struct journal_record *actual, unsigned n)
-{
-    struct journal_record expected = record_of(n);
-    assert_int_equal(actual->kind, expected.kind);
-    assert_true(actual->request_id == expected.request_id && actual->at_us == expected.at_us);
-    assert_int_equal(actual->role, expected.role);
-    assert_int_equal(actual->result, expected.result);
-    assert_int_equal(actual->reason, expected.reason);
-    assert_int_equal(actual->place_known, expected.place_known);
-    assert_int_equal(actual->list, expected.list);
-    assert_int_equal(actual->index, expected.index);
-    assert_memory_equal(actual->cti, expected.cti, sizeof expected.cti);
-    assert_true(bytes_equal(actual->subject, expected.subject));
-    assert_true(bytes_equal(actual->client, expected.client));
 }
 
 static const char *file_in(const char *folder, unsigned number)
@@ -494,9 +452,6 @@ static void loop_does_not_wait_for_the_disk(void **state)
     sync_held = true;
     for (unsigned n = 0; n < 40; n++)
         write_record(journal, n);
-    uint64_t now_us = clock_mono_us();
-    while (clock_mono_us() == now_us)
-        ;
     assert_true(journal_counters(journal)->unsynced_us > 0);
     assert_int_equal(journal_counters(journal)->syncs, 0);
     sync_held = false;

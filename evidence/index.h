@@ -1,0 +1,46 @@
+/* Finds the records of a place in journals without reading them all: beside each journal
+ * `NAME.jwbj` lies `NAME.jwbx`, appended to in segments of sorted (place, offset) pairs, made from
+ * the journal in the background and made anew when it is missing or damaged. What is not indexed
+ * yet is read through. It is a convenience: only the journals are evidence.
+ *
+ * Any thread. Of one folder one at a time may update; searches go on meanwhile, and so does the
+ * writing of the journals. */
+#ifndef EVIDENCE_INDEX_H
+#define EVIDENCE_INDEX_H
+
+#include "evidence/journal.h"
+
+#define EVIDENCE_SEGMENT_BYTES (16 * 1024 * 1024) /* of journal that a segment covers */
+
+/* Brings the indices of the folder's journals up to date: whole segments, and the rest of a journal
+ * that another follows. `thorough`: checks every octet of the indices first, and makes anew from
+ * the first fault on; else only what holds them together. When `stop` (may be NULL) becomes true it
+ * ends after the present segment, about 100 ms. False: ours; `why` says which file; the others were
+ * tried all the same. */
+bool evidence_index_update(const char *folder, bool thorough, const _Atomic bool *stop,
+                           struct buf *why);
+
+struct evidence_place {
+    uint16_t list;
+    uint32_t index;
+};
+struct evidence_search {
+    const char *const *folders;
+    size_t folder_count;
+    const struct evidence_place *places; /* in any order */
+    size_t place_count;
+    uint32_t kinds;   /* a set of 1 << enum journal_kind; others are passed over */
+    int64_t since_us; /* Unix microseconds: what is older is left out */
+    size_t max;       /* at least 1; at most so many, the newest of all folders */
+    /* told, newest first, after all was read; views live for the call */
+    void (*each)(void *context, const struct journal_record *record);
+    void *context;
+    /* answered */
+    bool complete; /* false: a folder or a journal could not be read, or was damaged, or there were
+                      more */
+};
+/* False: ours, no memory; nothing was told then. Takes about 2 * max * 350 octets, and at most
+ * 2 MB. */
+bool evidence_search(struct evidence_search *search);
+
+#endif
