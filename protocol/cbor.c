@@ -93,6 +93,11 @@ void cbor_read_array(struct cbor_reader *r, size_t count)
     read_of(r, ARRAY, count, count);
 }
 
+size_t cbor_read_array_head(struct cbor_reader *r, size_t count_max)
+{
+    return (size_t)read_of(r, ARRAY, 0, count_max);
+}
+
 void cbor_read_map(struct cbor_reader *r, size_t count)
 {
     read_of(r, MAP, count, count);

@@ -31,6 +31,8 @@ struct bytes cbor_read_text(struct cbor_reader *r, size_t len_min, size_t len_ma
  * read by further calls. */
 void cbor_read_array(struct cbor_reader *r, size_t count);
 void cbor_read_map(struct cbor_reader *r, size_t count);
+/* The head of an array of any count up to count_max. */
+size_t cbor_read_array_head(struct cbor_reader *r, size_t count_max);
 /* Exactly this integer, as a map's key. */
 void cbor_read_key(struct cbor_reader *r, int64_t key);
 /* Takes a null if the next item is one, else nothing. */

@@ -54,15 +54,20 @@ static void to_be_signed_init(struct to_be_signed *t, struct bytes protected_, s
     t->parts[3] = payload;
 }
 
-bool cose_sign1_read(struct bytes message, struct cose_sign1 *out)
+bool cose_sign1_read_parts(struct bytes message, size_t protected_bytes_max, struct cose_sign1 *out)
 {
     struct cbor_reader r = cbor_reader_over(message);
     cbor_read_array(&r, 4);
-    out->protected_ = cbor_read_bytes(&r, 0, PROTECTED_BYTES_MAX);
+    out->protected_ = cbor_read_bytes(&r, 0, protected_bytes_max);
     cbor_read_map(&r, 0);
     out->payload = cbor_read_bytes(&r, 0, message.len);
     out->signature = cbor_read_bytes(&r, CRYPTO_SIGNATURE_BYTES, CRYPTO_SIGNATURE_BYTES);
-    if (!cbor_read_end(&r))
+    return cbor_read_end(&r);
+}
+
+bool cose_sign1_read(struct bytes message, struct cose_sign1 *out)
+{
+    if (!cose_sign1_read_parts(message, PROTECTED_BYTES_MAX, out))
         return false;
 
     struct cbor_reader header = cbor_reader_over(out->protected_);
@@ -93,16 +98,23 @@ enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], s
                                     const struct crypto_provider *crypto,
                                     struct crypto_signer *signer, struct buf *out)
 {
-    uint8_t storage[PROTECTED_BYTES_MAX], signature[CRYPTO_SIGNATURE_BYTES];
+    uint8_t storage[PROTECTED_BYTES_MAX];
     struct buf header = BUF_OVER(storage);
-    struct to_be_signed t;
     cbor_put_map(&header, 2);
     cbor_put_uint(&header, HEADER_ALG);
     cbor_put_int(&header, alg);
     cbor_put_uint(&header, HEADER_KID);
     cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
+    return cose_sign1_write_under(buf_bytes(&header), payload, crypto, signer, out);
+}
 
-    to_be_signed_init(&t, buf_bytes(&header), payload);
+enum crypto_result cose_sign1_write_under(struct bytes protected_, struct bytes payload,
+                                          const struct crypto_provider *crypto,
+                                          struct crypto_signer *signer, struct buf *out)
+{
+    uint8_t signature[CRYPTO_SIGNATURE_BYTES];
+    struct to_be_signed t;
+    to_be_signed_init(&t, protected_, payload);
     enum crypto_result result = crypto->sign(signer, t.parts, 4, signature);
     if (result != CRYPTO_OK)
         return result;
@@ -110,7 +122,7 @@ enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], s
         negate(signature + 32);
 
     cbor_put_array(out, 4);
-    cbor_put_bytes(out, buf_bytes(&header));
+    cbor_put_bytes(out, protected_);
     cbor_put_map(out, 0);
     cbor_put_bytes(out, payload);
     cbor_put_bytes(out, bytes_of(signature, sizeof signature));

@@ -4,6 +4,8 @@
  * escapes, so they are compared as they stand. */
 #include "protocol/keyring.h"
 
+#include "base/check.h"
+
 #define DEPTH_MAX   8  /* of what is skipped */
 #define COORD_BYTES 32 /* of P-256 */
 #define TIME_DIGITS 12 /* Unix seconds for the next 30,000 years */
@@ -21,6 +23,10 @@ static void write_key(const struct keyring_key *key, struct buf *out)
     buf_put_str(out, "\",\"y\":\"");
     buf_put_base64url(out, bytes_of(key->public_key + 1 + COORD_BYTES, COORD_BYTES));
     buf_put_str(out, "\"");
+    if (key->use != KEY_USE_CODE) {
+        buf_put_str(out, ",\"jwb_use\":");
+        buf_put_json(out, bytes_str(key_use_text(key->use)));
+    }
     if (key->use_from > 0) {
         buf_put_str(out, ",\"nbf\":");
         buf_put_decimal(out, key->use_from);
@@ -38,13 +44,32 @@ void keyring_write_jwks(const struct keyring *ring, int64_t now, struct buf *out
     buf_put_str(out, "{\"keys\":[");
     for (size_t i = 0; i < ring->count; i++) {
         const struct keyring_key *key = &ring->keys[i];
-        if (key->use != KEY_USE_CODE || key->revoked || key->publish_at > now)
+        if (!key_use_text(key->use) || key->revoked || key->publish_at > now)
             continue;
         buf_put_str(out, between);
         write_key(key, out);
         between = ",";
     }
     buf_put_str(out, "]}");
+}
+
+enum crypto_result jwk_thumbprint(const struct crypto_provider *crypto,
+                                  const uint8_t public_key[CRYPTO_PUBLIC_BYTES], struct buf *out)
+{
+    uint8_t storage[160], hash[CRYPTO_HASH_BYTES];
+    struct buf json = BUF_OVER(storage);
+    /* RFC 7638 section 3.2: the required members alone, in this order. */
+    buf_put_str(&json, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"");
+    buf_put_base64url(&json, bytes_of(public_key + 1, COORD_BYTES));
+    buf_put_str(&json, "\",\"y\":\"");
+    buf_put_base64url(&json, bytes_of(public_key + 1 + COORD_BYTES, COORD_BYTES));
+    buf_put_str(&json, "\"}");
+    const struct bytes whole = buf_bytes(&json);
+    enum crypto_result result = crypto->sha256(&whole, 1, hash);
+    CHECK(buf_ok(&json));
+    if (result == CRYPTO_OK)
+        buf_put_base64url(out, bytes_of(hash, sizeof hash));
+    return result;
 }
 
 /* ---- scanning ----------------------------------------------------------------------------------
@@ -149,9 +174,9 @@ static void skip(struct scanner *s, int depth)
 /* ---- reading -----------------------------------------------------------------------------------
  */
 
-enum member { KTY, CRV, USE, ALG, KID, X, Y, NBF, EXP, MEMBERS };
-static const char *const MEMBER_NAMES[MEMBERS] = {"kty", "crv", "use", "alg", "kid",
-                                                  "x",   "y",   "nbf", "exp"};
+enum member { KTY, CRV, USE, ALG, JWB_USE, KID, X, Y, NBF, EXP, MEMBERS };
+static const char *const MEMBER_NAMES[MEMBERS] = {"kty", "crv", "use", "alg", "jwb_use",
+                                                  "kid", "x",   "y",   "nbf", "exp"};
 
 /* A value of any kind, as it stands. */
 static struct bytes scan_value(struct scanner *s)
@@ -220,9 +245,18 @@ static bool read_time(struct bytes text, int64_t *seconds)
     return true;
 }
 
+/* Without the member it is a key for codes. */
+static bool read_use(struct bytes value, enum key_use *use)
+{
+    *use = KEY_USE_CODE;
+    return !value.data || (value.len > 2 && value.data[0] == '"' &&
+                           key_use_read(bytes_of(value.data + 1, value.len - 2), use));
+}
+
 static bool is_ours(const struct bytes value[MEMBERS])
 {
-    return bytes_equal(value[KTY], BYTES("\"EC\"")) &&
+    enum key_use use;
+    return read_use(value[JWB_USE], &use) && bytes_equal(value[KTY], BYTES("\"EC\"")) &&
            bytes_equal(value[CRV], BYTES("\"P-256\"")) &&
            bytes_equal(value[USE], BYTES("\"sig\"")) && bytes_equal(value[ALG], BYTES("\"ES256\""));
 }
@@ -232,9 +266,8 @@ static bool add_key(struct keyring *ring, const struct crypto_provider *crypto,
 {
     uint8_t storage[2 * KID_BYTES + 2];
     struct buf kid = BUF_OVER(storage);
-    struct keyring_key key = {
-        .alg = COSE_ALG_ES256, .use = KEY_USE_CODE, .public_key = {0x04}, .retire_at = INT64_MAX};
-    if (!read_coordinate(value[X], key.public_key + 1) ||
+    struct keyring_key key = {.alg = COSE_ALG_ES256, .public_key = {0x04}, .retire_at = INT64_MAX};
+    if (!read_use(value[JWB_USE], &key.use) || !read_coordinate(value[X], key.public_key + 1) ||
         !read_coordinate(value[Y], key.public_key + 1 + COORD_BYTES) ||
         !read_time(value[NBF], &key.use_from) || !read_time(value[EXP], &key.retire_at) ||
         !is_point(crypto, key.public_key) || keyring_add(ring, crypto, &key) != KEYRING_OK)

@@ -23,6 +23,22 @@ const char *keyring_error_text(enum keyring_error error)
     return texts[error];
 }
 
+const char *key_use_text(enum key_use use)
+{
+    return use == KEY_USE_CODE ? "code" : use == KEY_USE_RECEIPT ? "receipt" : NULL;
+}
+
+bool key_use_read(struct bytes text, enum key_use *use)
+{
+    const enum key_use uses[] = {KEY_USE_CODE, KEY_USE_RECEIPT};
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+        *use = uses[i];
+        if (bytes_equal(text, bytes_str(key_use_text(uses[i]))))
+            return true;
+    }
+    return false;
+}
+
 enum crypto_result key_id(const struct crypto_provider *crypto,
                           const uint8_t public_key[CRYPTO_PUBLIC_BYTES], uint8_t kid[KID_BYTES])
 {

@@ -4,6 +4,7 @@
 #ifndef PROTOCOL_KEYRING_H
 #define PROTOCOL_KEYRING_H
 
+#include "base/buf.h"
 #include "crypto/crypto.h"
 
 #define KID_BYTES        4 /* the first bytes of the key's RFC 9679 SHA-256 thumbprint */
@@ -17,7 +18,12 @@ enum key_use {
     KEY_USE_STATUS,
     KEY_USE_ROOT,
     KEY_USE_EVIDENCE,
+    KEY_USE_RECEIPT,
 };
+/* The member "jwb_use" of a key in a set: code and receipt alone have a word there, the others have
+ * sets of their own. NULL and false for them. */
+const char *key_use_text(enum key_use use);
+bool key_use_read(struct bytes text, enum key_use *use);
 
 struct keyring_key {
     uint8_t kid[KID_BYTES];
@@ -57,15 +63,21 @@ const struct keyring_key *keyring_find(const struct keyring *ring, const uint8_t
 const struct keyring_key *keyring_signing(const struct keyring *ring, enum key_use use,
                                           int64_t now);
 
-/* JSON Web Key Set (RFC 7517) of the code-signing keys published by `now`, revoked ones excluded;
- * kid in lowercase hexadecimal. */
+/* JSON Web Key Set (RFC 7517) of the keys for codes and receipts published by `now`, revoked ones
+ * excluded; kid in lowercase hexadecimal. A receipt's has the member "jwb_use": "receipt". */
 void keyring_write_jwks(const struct keyring *ring, int64_t now, struct buf *out);
-/* Reads such a set: EC P-256 keys with use "sig" and alg "ES256". Members it does not know are
- * ignored; keys of other kinds are skipped; a point that is not on the curve, a kid that is not the
- * key's thumbprint, a duplicate or a malformed set give false, and the ring stays as it was.
- * publish_at and use_from become 0, retire_at INT64_MAX unless the extension members "nbf" and
- * "exp" (Unix seconds, as keyring_write_jwks writes them) say else. */
+/* Reads such a set: EC P-256 keys with use "sig" and alg "ES256", for codes unless "jwb_use" says
+ * else. Members it does not know are ignored; keys of other kinds and uses are skipped; a point
+ * that is not on the curve, a kid that is not the key's thumbprint, a duplicate or a malformed set
+ * give false, and the ring stays as it was. publish_at and use_from become 0, retire_at INT64_MAX
+ * unless the extension members "nbf" and "exp" (Unix seconds, as keyring_write_jwks writes them)
+ * say else. */
 bool keyring_read_jwks(struct keyring *ring, const struct crypto_provider *crypto,
                        struct bytes json);
+
+/* Appends the kid of a client's key: the SHA-256 thumbprint of an EC P-256 JSON Web Key (RFC 7638),
+ * in base64url. */
+enum crypto_result jwk_thumbprint(const struct crypto_provider *crypto,
+                                  const uint8_t public_key[CRYPTO_PUBLIC_BYTES], struct buf *out);
 
 #endif

@@ -130,3 +130,13 @@ enum verdict_reason licence_status_reason(enum licence_status status)
     }
     return REASON_LICENCE_NOT_IN_FORCE;
 }
+
+enum verdict_reason licence_reason(enum licence_status status, int32_t valid_from,
+                                   int32_t valid_until, int32_t today)
+{
+    if (valid_until >= 0 && today > valid_until)
+        return REASON_LICENCE_EXPIRED;
+    if (status == LICENCE_STATUS_VALID && valid_from >= 0 && today < valid_from)
+        return REASON_LICENCE_NOT_IN_FORCE;
+    return licence_status_reason(status);
+}

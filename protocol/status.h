@@ -104,5 +104,9 @@ const char *verdict_reason_text(enum verdict_reason reason);
 const char *verdict_result_text(enum verdict_result result); /* "valid", ... */
 /* The reason that a status gives; REASON_NONE for valid. */
 enum verdict_reason licence_status_reason(enum licence_status status);
+/* The reason that a licence gives on a civil day, whose validity begins and ends with these days; a
+ * negative one is none. One that has ended is told as that, whatever else its status says. */
+enum verdict_reason licence_reason(enum licence_status status, int32_t valid_from,
+                                   int32_t valid_until, int32_t today);
 
 #endif

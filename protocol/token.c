@@ -14,10 +14,13 @@ static const struct {
     unsigned scopes;
 } ROLES[TOKEN_ROLE_COUNT] = {
     [TOKEN_ROLE_ANYBODY] = {"anybody", TOKEN_SCOPE_VERIFY},
-    [TOKEN_ROLE_HOLDER] = {"holder", TOKEN_SCOPE_DISPLAY | TOKEN_SCOPE_VERIFY},
-    [TOKEN_ROLE_INSPECTOR] = {"inspector", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS},
-    [TOKEN_ROLE_PARTNER] = {"partner", TOKEN_SCOPE_VERIFY},
+    [TOKEN_ROLE_HOLDER] = {"holder",
+                           TOKEN_SCOPE_DISPLAY | TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_CONSENT},
+    [TOKEN_ROLE_INSPECTOR] = {"inspector",
+                              TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS | TOKEN_SCOPE_LOOKUP},
+    [TOKEN_ROLE_PARTNER] = {"partner", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_CHECK},
     [TOKEN_ROLE_ISSUER] = {"issuer", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS},
+    [TOKEN_ROLE_SYSTEM] = {"system", TOKEN_SCOPE_RETRIEVE},
 };
 
 const char *token_role_text(enum token_role role)
@@ -38,6 +41,41 @@ bool token_role_read(struct bytes text, enum token_role *role)
 unsigned token_role_scopes(enum token_role role)
 {
     return ROLES[role].scopes;
+}
+
+bool token_scopes_read(struct bytes text, unsigned *scopes)
+{
+    static const char *const words[] = {
+#define S(name, word) word,
+        TOKEN_SCOPES(S)
+#undef S
+    };
+    *scopes = 0;
+    while (text.len) {
+        const uint8_t *space = memchr(text.data, ' ', text.len);
+        struct bytes word = bytes_of(text.data, space ? (size_t)(space - text.data) : text.len);
+        unsigned i = 0;
+        while (i < TOKEN_SCOPE_COUNT && !bytes_equal(word, bytes_str(words[i])))
+            i++;
+        if (i == TOKEN_SCOPE_COUNT || (space && word.len + 1 == text.len))
+            return false;
+        *scopes |= 1u << i;
+        text = bytes_from(text, word.len + (space != NULL));
+    }
+    return true;
+}
+
+void token_scopes_write(struct buf *out, unsigned scopes)
+{
+    const char *between = "";
+#define S(name, word)                                                                              \
+    if (scopes & TOKEN_SCOPE_##name) {                                                             \
+        buf_put_str(out, between);                                                                 \
+        buf_put_str(out, word);                                                                    \
+        between = " ";                                                                             \
+    }
+    TOKEN_SCOPES(S)
+#undef S
 }
 
 const char *token_error_text(enum token_error error)

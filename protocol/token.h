@@ -8,8 +8,12 @@
  *   role       subject                                          client
  *   holder     the registry's random holder id, 32 hex digits   -
  *   inspector  <agency>/<officer>                               the terminal
- *   partner    -                                                the partner's name
- *   issuer     -                                                the issuer's code */
+ *   partner    -                                                the partner
+ *   issuer     -                                                the authority's client
+ *   system     -                                                the business system
+ *
+ * What a client may is not in the token but in the registry, so that a change of it is felt at
+ * once. */
 #ifndef PROTOCOL_TOKEN_H
 #define PROTOCOL_TOKEN_H
 
@@ -28,19 +32,38 @@ enum token_role {
     TOKEN_ROLE_INSPECTOR = 2,
     TOKEN_ROLE_PARTNER = 3,
     TOKEN_ROLE_ISSUER = 4,
+    TOKEN_ROLE_SYSTEM = 5, /* a business system of government */
     TOKEN_ROLE_COUNT,
 };
 const char *token_role_text(enum token_role role); /* "anybody", "holder", ... */
 bool token_role_read(struct bytes text, enum token_role *role);
 
-enum token_scope {
-    TOKEN_SCOPE_DISPLAY = 1u << 0, /* list and display one's own licences */
-    TOKEN_SCOPE_VERIFY = 1u << 1,
-    TOKEN_SCOPE_STATUS = 1u << 2,
+/* name, word, what it allows; values are on the wire: never renumber, add at the end. */
+#define TOKEN_SCOPES(S)                                                                            \
+    S(DISPLAY, "display")   /* list and display one's own licences */                              \
+    S(VERIFY, "verify")     /* verify displayed codes */                                           \
+    S(STATUS, "status")     /* ask the status of licences by place or identifier */                \
+    S(CHECK, "check")       /* a partner's: check a licence under its holder's consent */          \
+    S(RETRIEVE, "retrieve") /* a system's: retrieve what its matters need, and apply for it */     \
+    S(LOOKUP, "lookup")     /* an inspector's: look a licence up without a code */                 \
+    S(CONSENT, "consent")   /* a holder's: consents, mandates, and who looked */
+enum token_scope_bit {
+#define S(name, word) TOKEN_SCOPE_BIT_##name,
+    TOKEN_SCOPES(S)
+#undef S
+        TOKEN_SCOPE_COUNT
 };
-#define TOKEN_SCOPES_ALL 7u
+enum token_scope {
+#define S(name, word) TOKEN_SCOPE_##name = 1u << TOKEN_SCOPE_BIT_##name,
+    TOKEN_SCOPES(S)
+#undef S
+};
+#define TOKEN_SCOPES_ALL ((1u << TOKEN_SCOPE_COUNT) - 1)
 /* The scopes a role has unless fewer are asked for. */
 unsigned token_role_scopes(enum token_role role);
+/* Words separated by spaces (RFC 6749 section 3.3); false for an unknown one. */
+bool token_scopes_read(struct bytes text, unsigned *scopes);
+void token_scopes_write(struct buf *out, unsigned scopes);
 
 struct token_claims {
     enum token_role role;

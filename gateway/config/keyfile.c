@@ -177,7 +177,7 @@ static const char *compare_halves(const struct crypto_provider *crypto,
  * misspelt "revoked" must not be overlooked. */
 static const char *read_members(json_t *jwk, struct keyring_key *key, struct crypto_key_pair *pair)
 {
-    static const char known[] = " kty crv x y d kid use alg nbf exp iat revoked ";
+    static const char known[] = " kty crv x y d kid use jwb_use alg nbf exp iat revoked ";
     const char *name;
     json_t *member;
     json_object_foreach(jwk, name, member)
@@ -191,7 +191,9 @@ static const char *read_members(json_t *jwk, struct keyring_key *key, struct cry
         strcmp(text_of(jwk, "use"), "sig") != 0 || strcmp(text_of(jwk, "alg"), "ES256") != 0)
         return "it must have kty EC, crv P-256, use sig, alg ES256";
     key->alg = COSE_ALG_ES256;
-    key->use = KEY_USE_CODE;
+    if (json_object_get(jwk, "jwb_use") &&
+        !key_use_read(bytes_str(text_of(jwk, "jwb_use")), &key->use))
+        return "jwb_use must be code or receipt";
     pair->public_key[0] = 4; /* uncompressed, SEC 1 section 2.3.3 */
     if (!read_coordinate(jwk, "x", pair->public_key + 1) ||
         !read_coordinate(jwk, "y", pair->public_key + 1 + COORDINATE_BYTES) ||
@@ -281,12 +283,14 @@ static void put_member(struct buf *out, const char *name, const uint8_t *coordin
 static void put_key(struct buf *out, const struct keyring_key *key,
                     const struct crypto_key_pair *pair)
 {
-    CHECK(key->alg == COSE_ALG_ES256 && key->use == KEY_USE_CODE); /* the format has no others */
+    CHECK(key->alg == COSE_ALG_ES256 && key_use_text(key->use)); /* the format has no others */
     buf_put_str(out,
                 "  {\"kty\": \"EC\", \"crv\": \"P-256\", \"use\": \"sig\", \"alg\": \"ES256\", "
                 "\"kid\": \"");
     buf_put_hex(out, bytes_of(key->kid, KID_BYTES));
     buf_put_u8(out, '"');
+    if (key->use != KEY_USE_CODE)
+        buf_printf(out, ", \"jwb_use\": \"%s\"", key_use_text(key->use));
     put_member(out, "x", pair->public_key + 1);
     put_member(out, "y", pair->public_key + 1 + COORDINATE_BYTES);
     put_member(out, "d", pair->private_key);

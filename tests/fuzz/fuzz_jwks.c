@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(memcmp(a->kid, b->kid, sizeof a->kid) == 0);
         CHECK(memcmp(a->public_key, b->public_key, sizeof a->public_key) == 0);
         CHECK(a->use_from == b->use_from && a->retire_at == b->retire_at);
-        CHECK(a->use == KEY_USE_CODE && a->use_from >= 0 && a->retire_at >= 0);
+        CHECK(key_use_text(a->use) && a->use == b->use && a->use_from >= 0 && a->retire_at >= 0);
     }
     return 0;
 }

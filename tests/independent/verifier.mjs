@@ -32,14 +32,14 @@ const INDETERMINATE = new Set(['unknown_key', 'not_yet_valid']);
 
 // A code was refused, for one of the reasons of section 8. Any other exception is a failure of the
 // verifier or of what it was given, and says nothing about the code.
-class Refused extends Error {
+export class Refused extends Error {
   constructor(reason, detail) {
     super(detail ?? reason);
     this.reason = reason;
   }
 }
 
-function need(condition, detail) {
+export function need(condition, detail) {
   if (!condition) throw new Refused('malformed', detail);
 }
 
@@ -121,7 +121,7 @@ const DECODE_OPTIONS = {
   retainStringBytes: true,
 };
 
-function decodeCbor(octets) {
+export function decodeCbor(octets) {
   try {
     const tokenizer = new StrictTokenizer(octets, DECODE_OPTIONS);
     return decode(octets, { ...DECODE_OPTIONS, tokenizer });
@@ -130,7 +130,7 @@ function decodeCbor(octets) {
   }
 }
 
-function encodeCbor(value) {
+export function encodeCbor(value) {
   return encode(value, rfc8949EncodeOptions);
 }
 
@@ -139,7 +139,7 @@ function sameOctets(a, b) {
 }
 
 // The library cannot tell 1.0 from 1 nor see the order of keys; encoding again shows both.
-function needSameEncoding(value, octets, what) {
+export function needSameEncoding(value, octets, what) {
   need(sameOctets(encodeCbor(value), octets), `${what} is not deterministically encoded`);
 }
 
@@ -153,15 +153,15 @@ function isUint(value, limit) {
 const isUint16 = (value) => isUint(value, 2 ** 16);
 const isUint32 = (value) => isUint(value, 2 ** 32);
 
-function isOctets(value, length) {
+export function isOctets(value, length) {
   return value instanceof Uint8Array && (length === undefined || value.length === length);
 }
 
-function isMapWith(value, keys) {
+export function isMapWith(value, keys) {
   return value instanceof Map && value.size === keys.length && keys.every((key) => value.has(key));
 }
 
-function isText(value, least, most) {
+export function isText(value, least, most) {
   if (typeof value !== 'string') return false;
   const { length } = new TextEncoder().encode(value);
   return length >= least && length <= most;
@@ -227,7 +227,7 @@ export function readMessage(octets) {
 // ---------------------------------------------------------------------------------------------
 // Keys (7)
 
-function hexOf(octets) {
+export function hexOf(octets) {
   return Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join('');
 }
 
@@ -257,9 +257,10 @@ async function kidOf(x, y) {
   return hexOf(new Uint8Array(thumbprint).subarray(0, 4));
 }
 
-function isCodeSigningKey(jwk) {
+function isTaken(jwk) {
   if (typeof jwk !== 'object' || jwk === null) throw new Error('JWKS: a key is not an object');
-  return jwk.kty === 'EC' && jwk.crv === 'P-256' && jwk.use === 'sig' && jwk.alg === 'ES256';
+  return jwk.kty === 'EC' && jwk.crv === 'P-256' && jwk.use === 'sig' && jwk.alg === 'ES256' &&
+    [undefined, 'code', 'receipt'].includes(jwk.jwb_use);
 }
 
 function timeOf(value, absent) {
@@ -274,6 +275,7 @@ async function readKey(jwk) {
   if (jwk.kid !== await kidOf(x, y)) throw new Error('JWKS: a kid is not the thumbprint of its key');
   return {
     alg: ALG_ES256,
+    use: jwk.jwb_use ?? 'code',
     useFrom: timeOf(jwk.nbf, 0),
     retireAt: timeOf(jwk.exp, Infinity),
     publicKey: await importPoint(jwk),
@@ -284,7 +286,7 @@ async function readKey(jwk) {
 export async function readJwks(jwks) {
   if (!Array.isArray(jwks?.keys)) throw new Error('JWKS: no keys');
   const keys = new Map();
-  for (const jwk of jwks.keys.filter(isCodeSigningKey)) {
+  for (const jwk of jwks.keys.filter(isTaken)) {
     if (keys.has(jwk.kid)) throw new Error('JWKS: a kid comes twice');
     keys.set(jwk.kid, await readKey(jwk));
   }
@@ -308,7 +310,7 @@ export async function isSignedBy(key, message) {
 function keyOf(message, keys) {
   const key = keys.get(message.kid);
   const { iat } = message.claims;
-  const vouches = key && key.alg === message.alg && key.useFrom <= iat && iat < key.retireAt;
+  const vouches = key?.use === 'code' && key.alg === message.alg && key.useFrom <= iat && iat < key.retireAt;
   if (!vouches) throw new Refused('unknown_key');
   return key;
 }

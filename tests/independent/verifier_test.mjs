@@ -89,8 +89,8 @@ async function outcomeOf(jwks) {
   } catch {
     return { result: 'refused' };
   }
-  const timesOf = ([kid, { useFrom, retireAt }]) => (
-    { kid, use_from: useFrom, retire_at: retireAt === Infinity ? null : retireAt });
+  const timesOf = ([kid, { use, useFrom, retireAt }]) => ({
+    kid, ...(use === 'code' ? {} : { use }), use_from: useFrom, retire_at: retireAt === Infinity ? null : retireAt });
   return { result: 'ok', keys: [...keys].map(timesOf) };
 }
 

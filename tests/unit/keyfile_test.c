@@ -59,7 +59,7 @@ static void generate(size_t n)
         assert_int_equal(crypto_openssl.key_generate(pair), CRYPTO_OK);
         struct keyring_key key = {
             .alg = COSE_ALG_ES256,
-            .use = KEY_USE_CODE,
+            .use = i % 5 == 2 ? KEY_USE_RECEIPT : KEY_USE_CODE,
             .publish_at = (int64_t)i,
             .use_from = 1700000000 + (int64_t)i,
             .retire_at = i % 2 ? INT64_MAX : 1800000000,
@@ -98,6 +98,10 @@ static void known_key_is_read(void **state)
     assert_read("{\"keys\":[{" KEY "}]}");
     assert_true(key->publish_at == 0 && key->use_from == 0 && key->retire_at == INT64_MAX);
     assert_false(key->revoked);
+    assert_read("{\"keys\":[{" KEY ",\"jwb_use\":\"receipt\"}]}");
+    assert_int_equal(key->use, KEY_USE_RECEIPT);
+    assert_read("{\"keys\":[{" KEY ",\"jwb_use\":\"code\"}]}");
+    assert_int_equal(key->use, KEY_USE_CODE);
     assert_read("{\"keys\":[]}");
     assert_int_equal(keys.ring.count, 0);
 }
@@ -124,6 +128,7 @@ static void keys_come_back_as_written(void **state)
             assert_memory_equal(a->public_key, b->public_key, CRYPTO_PUBLIC_BYTES);
             assert_true(a->publish_at == b->publish_at && a->use_from == b->use_from &&
                         a->retire_at == b->retire_at && a->revoked == b->revoked);
+            assert_int_equal(a->use, b->use);
             assert_memory_equal(&keys.pairs[i], &written.pairs[i], sizeof keys.pairs[i]);
         }
     }
@@ -188,6 +193,9 @@ static void wrong_keys_are_refused(void **state)
     assert_refused("{\"keys\":[{" KEY ",\"nbf\":-1}]}", times);
     assert_refused("{\"keys\":[{" KEY ",\"iat\":1.5}]}", times);
     assert_refused("{\"keys\":[{" KEY ",\"exp\":\"9\"}]}", times);
+    const char *use = ": key 1: jwb_use must be code or receipt";
+    assert_refused("{\"keys\":[{" KEY ",\"jwb_use\":\"root\"}]}", use);
+    assert_refused("{\"keys\":[{" KEY ",\"jwb_use\":null}]}", use);
     assert_refused("{\"keys\":[{" KEY "},{" KEY "}]}", ": key 2: another key has the same kid");
     const char *kid = ": key 1: kid must be the first 4 octets of its thumbprint in lowercase "
                       "hexadecimal";

@@ -120,8 +120,8 @@ static void a_genuine_mac_over_other_claims_is_malformed(void **state)
     static const struct bytes claims[] = {
         BYTES(""),
         BYTES("\x86\x00\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),     /* role 0 */
-        BYTES("\x86\x05\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),     /* role 5 */
-        BYTES("\x86\x01\x60\x60\x08\x01\x1a\x7f\xff\xff\xff"),     /* an unknown scope */
+        BYTES("\x86\x06\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),     /* role 6 */
+        BYTES("\x86\x01\x60\x60\x18\x80\x01\x1a\x7f\xff\xff\xff"), /* an unknown scope */
         BYTES("\x86\x01\x61\x0a\x60\x02\x01\x1a\x7f\xff\xff\xff"), /* a line feed */
         BYTES("\x86\x01\x60\x60\x02\x01\x1a\x7f\xff\xff\xff\x00"), /* something behind it */
         BYTES("\x85\x01\x60\x60\x02\x01"),                         /* five items */
@@ -162,6 +162,28 @@ static void roles_have_names_and_scopes(void **state)
     assert_false(token_role_scopes(TOKEN_ROLE_INSPECTOR) & TOKEN_SCOPE_DISPLAY);
 }
 
+/* Without this a client would get scopes that it did not ask for, or be told others than it got. */
+static void scopes_are_words_with_spaces_between(void **state)
+{
+    (void)state;
+    uint8_t storage[128];
+    struct buf text = BUF_OVER(storage);
+    unsigned scopes;
+    token_scopes_write(&text, TOKEN_SCOPES_ALL);
+    assert_true(bytes_equal(buf_bytes(&text),
+                            BYTES("display verify status check retrieve lookup consent")));
+    for (unsigned set = 0; set <= TOKEN_SCOPES_ALL; set++) {
+        text.len = 0;
+        token_scopes_write(&text, set);
+        assert_true(token_scopes_read(guarded(0, buf_bytes(&text)), &scopes));
+        assert_int_equal(scopes, set);
+    }
+    static const char *const wrong[] = {"Verify", "verify  status",  " verify", "verify,status",
+                                        "verif",  "verify statuses", "verify "};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(token_scopes_read(bytes_str(wrong[i]), &scopes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +193,7 @@ int main(void)
         cmocka_unit_test(another_gateways_token_is_refused),
         cmocka_unit_test(a_genuine_mac_over_other_claims_is_malformed),
         cmocka_unit_test(roles_have_names_and_scopes),
+        cmocka_unit_test(scopes_are_words_with_spaces_between),
     };
     static const uint8_t secret[CRYPTO_SECRET_BYTES] = "a test key, nobody's but a test";
     mac = crypto->mac_create(secret);

@@ -195,6 +195,7 @@ static void compare_keys(const json_t *expected, const struct keyring *ring)
     {
         const struct keyring_key *k = &ring->keys[i];
         assert_true(hex_equal(bytes_of(k->kid, KID_BYTES), string_of(key, "kid")));
+        assert_int_equal(k->use, json_object_get(key, "use") ? KEY_USE_RECEIPT : KEY_USE_CODE);
         assert_true(integer_of(key, "use_from") == k->use_from);
         if (json_is_null(json_object_get(key, "retire_at")))
             assert_true(k->retire_at == INT64_MAX);

@@ -1,0 +1,181 @@
+#include "protocol/receipt.h"
+
+#include "base/check.h"
+#include "base/utf8.h"
+#include "protocol/cbor.h"
+#include "protocol/cose.h"
+
+#define VERSION 1 /* the first item of the receipt claim; others are refused */
+
+#define TAG_18 0xD2 /* COSE_Sign1, RFC 9052 section 4.2 */
+
+/* RFC 9052 section 3.1, RFC 9596 */
+#define HEADER_ALG       1
+#define HEADER_KID       4
+#define HEADER_TYP       16
+#define CONTENT          "application/jwb-receipt+cbor"
+#define HEADER_BYTES_MAX 48
+
+/* RFC 8392 section 4 */
+#define CLAIM_ISS     1
+#define CLAIM_SUB     2
+#define CLAIM_IAT     6
+#define CLAIM_CTI     7
+#define CLAIM_RECEIPT (-65540)
+
+#define SUBJECT_OF_CODE_BYTES 8
+#define FIELD_BYTES_MAX       32
+#define CLAIMS_BYTES_MAX      (RECEIPT_BYTES_MAX - 114) /* all that stands around them */
+
+/* ---- claims ---- */
+
+/* A reason, and the result that it belongs to. */
+static bool read_verdict(struct cbor_reader *r, struct receipt *receipt)
+{
+    struct bytes result = cbor_read_text(r, 1, 16);
+    receipt->reason = REASON_NONE;
+    if (!cbor_read_null(r)) {
+        struct bytes reason = cbor_read_text(r, 1, 32);
+        while (++receipt->reason < REASON_COUNT &&
+               !bytes_equal(reason, bytes_str(verdict_reason_text(receipt->reason))))
+            ;
+        if (receipt->reason == REASON_COUNT)
+            return false;
+    }
+    receipt->result = verdict_reason_result(receipt->reason);
+    return bytes_equal(result, bytes_str(verdict_result_text(receipt->result)));
+}
+
+static bool texts_valid(const struct receipt *receipt)
+{
+    bool valid = utf8_printable(receipt->issuer) && utf8_printable(receipt->client) &&
+                 utf8_printable(receipt->purpose);
+    for (size_t i = 0; i < receipt->field_count; i++)
+        valid &= utf8_printable(receipt->fields[i]);
+    return valid;
+}
+
+static bool read_claims(struct bytes payload, struct receipt *receipt)
+{
+    struct cbor_reader r = cbor_reader_over(payload);
+    cbor_read_map(&r, 5);
+    cbor_read_key(&r, CLAIM_ISS);
+    receipt->issuer = cbor_read_text(&r, 0, RECEIPT_TEXT_BYTES_MAX);
+    cbor_read_key(&r, CLAIM_SUB);
+    receipt->client = cbor_read_text(&r, 0, RECEIPT_TEXT_BYTES_MAX);
+    cbor_read_key(&r, CLAIM_IAT);
+    receipt->issued_at = (int64_t)cbor_read_uint(&r, INT64_MAX);
+    cbor_read_key(&r, CLAIM_CTI);
+    struct bytes cti = cbor_read_bytes(&r, sizeof receipt->cti, sizeof receipt->cti);
+    cbor_read_key(&r, CLAIM_RECEIPT);
+    cbor_read_array(&r, 8);
+    cbor_read_key(&r, VERSION);
+    receipt->kind = (enum receipt_kind)cbor_read_uint(&r, RECEIPT_OF_LICENCE);
+    size_t subject = receipt->kind == RECEIPT_OF_CODE ? SUBJECT_OF_CODE_BYTES : CRYPTO_HASH_BYTES;
+    receipt->subject = cbor_read_bytes(&r, subject, subject);
+    if (!read_verdict(&r, receipt))
+        return false;
+    receipt->purpose = cbor_read_text(&r, 0, RECEIPT_TEXT_BYTES_MAX);
+    receipt->field_count = cbor_read_array_head(&r, RECEIPT_FIELDS_MAX);
+    for (size_t i = 0; i < receipt->field_count; i++)
+        receipt->fields[i] = cbor_read_text(&r, 1, FIELD_BYTES_MAX);
+    struct bytes shown = cbor_read_bytes(&r, CRYPTO_HASH_BYTES, CRYPTO_HASH_BYTES);
+    if (!cbor_read_end(&r) || receipt->kind == 0)
+        return false;
+    memcpy(receipt->cti, cti.data, sizeof receipt->cti);
+    memcpy(receipt->shown, shown.data, sizeof receipt->shown);
+    return texts_valid(receipt);
+}
+
+static void write_claims(const struct receipt *receipt, struct buf *out)
+{
+    cbor_put_map(out, 5);
+    cbor_put_uint(out, CLAIM_ISS);
+    cbor_put_text(out, receipt->issuer);
+    cbor_put_uint(out, CLAIM_SUB);
+    cbor_put_text(out, receipt->client);
+    cbor_put_uint(out, CLAIM_IAT);
+    cbor_put_uint(out, (uint64_t)receipt->issued_at);
+    cbor_put_uint(out, CLAIM_CTI);
+    cbor_put_bytes(out, bytes_of(receipt->cti, sizeof receipt->cti));
+    cbor_put_int(out, CLAIM_RECEIPT);
+    cbor_put_array(out, 8);
+    cbor_put_uint(out, VERSION);
+    cbor_put_uint(out, receipt->kind);
+    cbor_put_bytes(out, receipt->subject);
+    cbor_put_text(out, bytes_str(verdict_result_text(receipt->result)));
+    if (receipt->reason == REASON_NONE)
+        cbor_put_null(out);
+    else
+        cbor_put_text(out, bytes_str(verdict_reason_text(receipt->reason)));
+    cbor_put_text(out, receipt->purpose);
+    cbor_put_array(out, receipt->field_count);
+    for (size_t i = 0; i < receipt->field_count; i++)
+        cbor_put_text(out, receipt->fields[i]);
+    cbor_put_bytes(out, bytes_of(receipt->shown, sizeof receipt->shown));
+}
+
+/* ---- messages ---- */
+
+/* The parts of a message and whose signature it has; nothing of the claims. */
+static bool read_message(struct bytes message, struct cose_sign1 *out)
+{
+    if (message.len == 0 || message.len > RECEIPT_BYTES_MAX || message.data[0] != TAG_18 ||
+        !cose_sign1_read_parts(bytes_from(message, 1), HEADER_BYTES_MAX, out))
+        return false;
+    struct cbor_reader header = cbor_reader_over(out->protected_);
+    cbor_read_map(&header, 3);
+    cbor_read_key(&header, HEADER_ALG);
+    int64_t alg = cbor_read_int(&header);
+    cbor_read_key(&header, HEADER_KID);
+    struct bytes kid = cbor_read_bytes(&header, KID_BYTES, KID_BYTES);
+    cbor_read_key(&header, HEADER_TYP);
+    struct bytes type = cbor_read_text(&header, 0, sizeof CONTENT - 1);
+    if (!cbor_read_end(&header) || alg != COSE_ALG_ES256 || !bytes_equal(type, BYTES(CONTENT)))
+        return false;
+    out->alg = COSE_ALG_ES256;
+    memcpy(out->kid, kid.data, KID_BYTES);
+    return true;
+}
+
+enum crypto_result receipt_write(const struct receipt *receipt, const uint8_t kid[KID_BYTES],
+                                 const struct crypto_provider *crypto, struct crypto_signer *signer,
+                                 struct buf *out)
+{
+    uint8_t header_storage[HEADER_BYTES_MAX], claims_storage[CLAIMS_BYTES_MAX];
+    struct buf header = BUF_OVER(header_storage), claims = BUF_OVER(claims_storage);
+    struct receipt again;
+    cbor_put_map(&header, 3);
+    cbor_put_uint(&header, HEADER_ALG);
+    cbor_put_int(&header, COSE_ALG_ES256);
+    cbor_put_uint(&header, HEADER_KID);
+    cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
+    cbor_put_uint(&header, HEADER_TYP);
+    cbor_put_text(&header, BYTES(CONTENT));
+    write_claims(receipt, &claims);
+    if (!buf_ok(&claims)) {
+        out->overflow = true;
+        return CRYPTO_OK;
+    }
+    CHECK(read_claims(buf_bytes(&claims), &again)); /* in range */
+    buf_put_u8(out, TAG_18);
+    return cose_sign1_write_under(buf_bytes(&header), buf_bytes(&claims), crypto, signer, out);
+}
+
+bool receipt_read(struct bytes message, struct receipt *receipt, uint8_t kid[KID_BYTES])
+{
+    struct cose_sign1 parts;
+    if (!read_message(message, &parts) || !read_claims(parts.payload, receipt))
+        return false;
+    memcpy(kid, parts.kid, KID_BYTES);
+    return true;
+}
+
+enum crypto_result receipt_check(struct bytes message, const struct crypto_provider *crypto,
+                                 struct crypto_verifier *verifier)
+{
+    struct cose_sign1 parts;
+    if (!read_message(message, &parts))
+        return CRYPTO_MISMATCH;
+    return cose_sign1_verify(&parts, crypto, verifier);
+}
