@@ -14,6 +14,9 @@
 
 struct registry;
 struct registry_reader;
+struct registry_client; /* registry/access.h */
+struct registry_consent;
+struct registry_access_request;
 
 #define REGISTRY_ID_BYTES            16   /* random identifiers of licences and holders */
 #define REGISTRY_TEXT_BYTES_MAX      512  /* one text field of a licence */
@@ -65,8 +68,8 @@ enum registry_holder_kind {
 };
 
 /* One licence as of one version. Views point into the query's storage. At the place of an old
- * version the texts and dates are the licence's present ones; version, list, index and status are
- * the place's. */
+ * version (`superseded`) holder, texts and dates are the licence's present ones, which nobody
+ * displayed there; version, list, index and status are the place's. */
 struct registry_licence {
     uint8_t id[REGISTRY_ID_BYTES]; /* what the interface calls `id`: never the identifier */
     uint8_t holder_id[REGISTRY_ID_BYTES];
@@ -85,6 +88,7 @@ struct registry_licence {
     struct bytes hold_agency;   /* of the strictest open hold; empty: none */
     uint16_t list;
     uint32_t index;
+    bool superseded; /* found by an old version's place */
     struct bytes source;
     uint64_t source_version;
     int64_t received_at; /* Unix seconds */
@@ -118,27 +122,61 @@ struct registry_query {
 };
 enum registry_when registry_find(struct registry_reader *reader, struct registry_query *query);
 
-/* The licences (current versions) of a holder, and of the enterprises he may act for now; each is
- * given to `each` in turn, before the call returns when it is REGISTRY_NOW. At most
- * REGISTRY_HOLDER_LICENCES_MAX; `more` says whether there were more. */
-struct registry_holder_query {
+/* As what somebody acts for a licence. Stored and told in evidence: never renumber. */
+#define REGISTRY_ACTINGS(A)                                                                        \
+    A(HOLDER, "holder")                 /* it is his own */                                        \
+    A(REPRESENTATIVE, "representative") /* legal representative of the enterprise: the issuer's */ \
+    A(AGENT, "agent")                   /* of the enterprise, granted by it */                     \
+    A(GUARDIAN, "guardian")             /* of the person, recorded by the authority */             \
+    A(ENTRUSTED, "entrusted")           /* this one licence, by its holder */
+enum registry_acting {
+#define A(name, word) ACTING_##name,
+    REGISTRY_ACTINGS(A)
+#undef A
+        ACTING_COUNT
+};
+const char *registry_acting_text(enum registry_acting acting);
+
+/* Several licences (current versions); each is given to `each` in turn, before the call returns
+ * when it is REGISTRY_NOW. At most REGISTRY_HOLDER_LICENCES_MAX; `more` says whether there were
+ * more. */
+struct registry_licences_query {
+    enum {
+        LICENCES_OF_PERSON, /* holder_id: his own, and those he may act for now */
+        LICENCES_OF_HOLDER, /* holder_id: his own alone */
+        LICENCES_OF_NUMBER, /* text: a licence's number or identifier, whosever it is */
+    } by;
     uint8_t holder_id[REGISTRY_ID_BYTES];
-    void (*each)(struct registry_holder_query *query, const struct registry_licence *licence,
-                 bool own);
-    void (*done)(struct registry_holder_query *query);
-    void *context; /* the caller's */
-    enum registry_error error;
+    struct bytes text;
+    /* acting: ACTING_HOLDER but for LICENCES_OF_PERSON. Where several fit, the first of the list
+     * above. */
+    void (*each)(struct registry_licences_query *query, const struct registry_licence *licence,
+                 enum registry_acting acting);
+    void (*done)(struct registry_licences_query *query);
+    void *context;             /* the caller's */
+    enum registry_error error; /* OK also when there are none; NOT_FOUND: no such holder */
     bool more;
 };
-enum registry_when registry_find_of_holder(struct registry_reader *reader,
-                                           struct registry_holder_query *query);
+enum registry_when registry_find_licences(struct registry_reader *reader,
+                                          struct registry_licences_query *query);
 
-/* May `person` act for `holder` at `now`: is it himself, or an enterprise whose legal
- * representative or authorised agent he is? REGISTRY_OK, NOT_FOUND (no), or ours. Answers now;
- * microseconds. */
+/* May `person` act for this licence at `now`, and as what? REGISTRY_OK, NOT_FOUND (no), or ours.
+ * Answers now; microseconds. */
 enum registry_error registry_may_act(struct registry_reader *reader,
                                      const uint8_t person[REGISTRY_ID_BYTES],
-                                     const uint8_t holder[REGISTRY_ID_BYTES], int64_t now);
+                                     const struct registry_licence *licence, int64_t now,
+                                     enum registry_acting *acting);
+/* Every place that the licences of a person (his own and those of the enterprises he represents)
+ * have now, and had before while they were theirs: whoever holds a licence after them is not told
+ * of. *count in: room, out: how many there are, which may be more. */
+struct registry_place {
+    uint16_t list;
+    uint32_t index;
+    uint8_t licence[REGISTRY_ID_BYTES];
+};
+enum registry_error registry_places_of_person(struct registry_reader *reader,
+                                              const uint8_t person[REGISTRY_ID_BYTES],
+                                              struct registry_place *places, size_t *count);
 
 /* The random id of a holder by citizen number or credit code, normalised as in records. Answers
  * now. */
@@ -230,15 +268,32 @@ enum registry_outcome {
 };
 
 enum registry_change_kind {
-    CHANGE_HOLD_PLACE,    /* licence, hold_kind, agency, case_number */
-    CHANGE_HOLD_LIFT,     /* licence, agency, case_number: closes only that case's hold */
-    CHANGE_ISSUER_STATUS, /* licence, status */
-    CHANGE_IMPORT,        /* records, outcomes, source: one transaction */
-    CHANGE_AGENT_GRANT, /* holder (an enterprise), agent: holder ids; until: Unix seconds, 0 open */
-    CHANGE_AGENT_END,   /* holder, agent */
-    CHANGE_RELAYED,     /* list, seq: Redis knows every change up to here */
-    CHANGE_REDIS_RUN,   /* run_id, since */
-    CHANGE_RESTORED,    /* a new generation for every list: after a restore from a backup */
+    CHANGE_HOLD_PLACE,     /* licence, hold_kind, agency, case_number */
+    CHANGE_HOLD_LIFT,      /* licence, agency, case_number: closes only that case's hold */
+    CHANGE_ISSUER_STATUS,  /* licence, status */
+    CHANGE_IMPORT,         /* records, outcomes, source: one transaction */
+    CHANGE_AGENT_GRANT,    /* holder, agent: holder ids; until: Unix seconds, 0 open. An agent of an
+                              enterprise, a guardian of a person. id: told */
+    CHANGE_AGENT_END,      /* holder, agent: ends what AGENT_GRANT granted */
+    CHANGE_ENTRUST,        /* licence, holder, agent, until: the holder (a person) entrusts it. id:
+                              told. NOT_FOUND when the licence is that holder's no more */
+    CHANGE_MANDATE_END,    /* id, of a granted or entrusted one; REFUSED for a representative's */
+    CHANGE_CLIENT_ADD,     /* client; REFUSED when its id was ever taken */
+    CHANGE_CLIENT_DISABLE, /* text: a client's id; for good */
+    CHANGE_CLIENT_KEY,     /* text: a client's id; client->keys[0]; the one before is good until
+                              `until`, at once no longer when that is 0 */
+    CHANGE_SHUT_OUT,       /* role, text: a person's subject */
+    CHANGE_LET_IN,         /* role, text */
+    CHANGE_CONSENT_GIVE,   /* consent: all but id, since and withdrawn; holder: whose the licence
+                              is, else NOT_FOUND. id: told. One for the same licence, partner and
+                              purpose ends with it */
+    CHANGE_CONSENT_WITHDRAW, /* id; NOT_FOUND when it is not in force any more */
+    CHANGE_ACCESS_SUBMIT,    /* request: system to legal_basis, due_on. id: told */
+    CHANGE_ACCESS_DECIDE, /* request: id, state, decided_by, reason, expires_at; REFUSED when it is
+                             decided already */
+    CHANGE_RELAYED,       /* list, seq: Redis knows every change up to here */
+    CHANGE_REDIS_RUN,     /* run_id, since */
+    CHANGE_RESTORED,      /* a new generation for every list: after a restore from a backup */
 };
 struct registry_change {
     enum registry_change_kind kind;
@@ -256,6 +311,12 @@ struct registry_change {
     uint64_t import_line;
     uint8_t holder[REGISTRY_ID_BYTES], agent[REGISTRY_ID_BYTES];
     int64_t until;
+    struct bytes text;
+    unsigned role;                        /* enum token_role */
+    const struct registry_client *client; /* registry/access.h */
+    const struct registry_consent *consent;
+    const struct registry_access_request *request;
+    uint8_t id[REGISTRY_ID_BYTES]; /* told for what is made, asked for what is ended */
     uint16_t list;
     uint64_t seq;
     char run_id[REGISTRY_RUN_ID_BYTES];

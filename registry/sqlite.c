@@ -1,5 +1,5 @@
-/* Connections, the schema and its migrations, and the few calls of SQLite that the rest is written
- * in. Nothing here knows what a change or a read means. */
+/* Connections, how they bring the schema up to date, and the few calls of SQLite that the rest is
+ * written in. Nothing here knows what a change or a read means. */
 #include "registry/sqlite.h"
 
 #include <fcntl.h>
@@ -18,67 +18,6 @@
 
 static const char KEY_CHECK_TABLE[] = "key_check";
 static const char KEY_CHECK_TEXT[] = "this is the key";
-
-/* One text per version; the last is the present one. Dates are civil days, other times Unix
- * seconds; statuses are the issuers' codes; blobs of 16 octets are ids or keyed hashes. */
-static const char *const migrations[] = {
-    "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, since INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE key_check (id BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT;"
-
-    "CREATE TABLE licence_type (type INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
-    "  name TEXT NOT NULL) STRICT;"
-    "CREATE TABLE issuer (issuer INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
-    "  name TEXT NOT NULL) STRICT;"
-
-    "CREATE TABLE holder (holder INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
-    "  kind INTEGER NOT NULL, number_key BLOB NOT NULL UNIQUE, sealed BLOB NOT NULL) STRICT;"
-
-    /* until 0: open; ended NULL: not ended by anybody */
-    "CREATE TABLE agent (holder INTEGER NOT NULL REFERENCES holder,"
-    "  agent INTEGER NOT NULL REFERENCES holder, kind INTEGER NOT NULL, since INTEGER NOT NULL,"
-    "  until INTEGER NOT NULL, ended INTEGER) STRICT;"
-    "CREATE UNIQUE INDEX agent_open ON agent (agent, holder, kind) WHERE ended IS NULL;"
-    "CREATE INDEX agent_of_holder ON agent (holder, kind) WHERE ended IS NULL;"
-
-    /* the present version; list and place are where its bits are; delivered_status is what the
-     * last record said, issuer_status what the issuer said last by record or otherwise */
-    "CREATE TABLE licence (licence INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
-    "  holder INTEGER NOT NULL REFERENCES holder, type INTEGER NOT NULL REFERENCES licence_type,"
-    "  issuer INTEGER NOT NULL REFERENCES issuer, number_key BLOB NOT NULL, identifier_key BLOB,"
-    "  sealed BLOB NOT NULL, issued_on INTEGER NOT NULL, valid_from INTEGER NOT NULL,"
-    "  valid_until INTEGER NOT NULL, version INTEGER NOT NULL, list INTEGER NOT NULL,"
-    "  place INTEGER NOT NULL, issuer_status INTEGER NOT NULL,"
-    "  delivered_status INTEGER NOT NULL, status INTEGER NOT NULL, status_since INTEGER NOT NULL, "
-    "source TEXT NOT NULL, source_version INTEGER NOT NULL,"
-    "  received_at INTEGER NOT NULL, UNIQUE (number_key, type, issuer)) STRICT;"
-    "CREATE INDEX licence_identifier ON licence (identifier_key) WHERE identifier_key IS NOT NULL;"
-    "CREATE INDEX licence_holder ON licence (holder);"
-
-    /* lifted NULL: open */
-    "CREATE TABLE hold (hold INTEGER PRIMARY KEY, licence INTEGER NOT NULL REFERENCES licence,"
-    "  kind INTEGER NOT NULL, agency TEXT NOT NULL, case_number TEXT NOT NULL,"
-    "  since INTEGER NOT NULL, lifted INTEGER) STRICT;"
-    "CREATE UNIQUE INDEX hold_open ON hold (licence, agency, case_number) WHERE lifted IS NULL;"
-
-    /* relayed: every change up to it is known to Redis; those above are the outbox */
-    "CREATE TABLE list (list INTEGER PRIMARY KEY, generation INTEGER NOT NULL,"
-    "  seq INTEGER NOT NULL, relayed INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
-    /* superseded_at NULL: the licence's present place */
-    "CREATE TABLE place (list INTEGER NOT NULL REFERENCES list, place INTEGER NOT NULL,"
-    "  licence INTEGER NOT NULL REFERENCES licence, version INTEGER NOT NULL,"
-    "  bits INTEGER NOT NULL, superseded_at INTEGER, PRIMARY KEY (list, place))"
-    "  WITHOUT ROWID, STRICT;"
-    "CREATE INDEX place_bits ON place (list, place, bits) WHERE bits <> 0;"
-    "CREATE TABLE change (list INTEGER NOT NULL REFERENCES list, seq INTEGER NOT NULL,"
-    "  place INTEGER NOT NULL, bits INTEGER NOT NULL, at INTEGER NOT NULL,"
-    "  PRIMARY KEY (list, seq)) WITHOUT ROWID, STRICT;"
-
-    "CREATE TABLE redis_run (only_row INTEGER PRIMARY KEY CHECK (only_row = 1),"
-    "  run_id BLOB NOT NULL, since INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE import_progress (file BLOB PRIMARY KEY, line INTEGER NOT NULL,"
-    "  at INTEGER NOT NULL) WITHOUT ROWID, STRICT;",
-};
-#define SCHEMA_VERSION ((int64_t)(sizeof migrations / sizeof migrations[0]))
 
 /* ---- errors, statements ---- */
 
@@ -179,17 +118,19 @@ enum registry_error sqlite_exec(struct sqlite_connection *c, const char *text)
 enum registry_error sqlite_prepare(struct sqlite_connection *c, const char *const *texts,
                                    size_t count)
 {
-    c->statements = calloc(count, sizeof *c->statements);
-    if (!c->statements)
-        return REGISTRY_ERR_STORAGE;
-    c->statement_count = count;
-    for (size_t i = 0; i < count; i++) {
-        int code = sqlite3_prepare_v3(c->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
-                                      &c->statements[i], NULL);
-        if (code != SQLITE_OK)
-            return error_of(code);
+    if (!c->statements) {
+        c->statements = calloc(count, sizeof *c->statements);
+        if (!c->statements)
+            return REGISTRY_ERR_STORAGE;
+        c->statement_count = count;
     }
-    return REGISTRY_OK;
+    CHECK(c->statement_count == count);
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < count && code == SQLITE_OK; i++)
+        if (texts[i])
+            code = sqlite3_prepare_v3(c->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                      &c->statements[i], NULL);
+    return error_of(code);
 }
 
 void sqlite_close(struct sqlite_connection *c)
@@ -319,12 +260,12 @@ static enum registry_error migrate(struct sqlite_connection *c)
     int64_t version = 0;
     enum registry_error error = read_version(c, &version);
     bool fresh = version == 0;
-    for (; !error && version < SCHEMA_VERSION; version++) {
+    for (; !error && version < sqlite_schema_version; version++) {
         char note[96];
         struct buf text = BUF_OVER(note);
         buf_printf(&text, "INSERT INTO schema_version VALUES (%d, %lld)", (int)version + 1,
                    (long long)clock_wall_s());
-        error = sqlite_exec(c, migrations[version]);
+        error = sqlite_exec(c, sqlite_migrations[version]);
         if (!error)
             error = sqlite_exec(c, buf_cstr(&text));
     }
@@ -353,14 +294,14 @@ static enum registry_error bring_up_to_date(struct sqlite_connection *c,
         return explain_sqlite(why, store, c, error);
     if (tables && application != APPLICATION_ID)
         return explain(why, store, REGISTRY_ERR_SCHEMA, "a database, but no registry");
-    if (version > SCHEMA_VERSION)
+    if (version > sqlite_schema_version)
         return explain(why, store, REGISTRY_ERR_SCHEMA,
                        "a registry of a newer version of this program");
     if (!tables && !create)
         return explain(why, store, REGISTRY_ERR_STORAGE, "an empty file, no registry");
 
     error = set_wal(c); /* a copy made by VACUUM INTO is not in this mode */
-    if (!error && version == SCHEMA_VERSION)
+    if (!error && version == sqlite_schema_version)
         return REGISTRY_OK;
     if (!error)
         error = sqlite_begin(c);

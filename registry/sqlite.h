@@ -1,6 +1,6 @@
 /* Private to the room: the embedded default, SQLite in WAL mode. What every connection shares
- * (sqlite.c), the changes inside a transaction (sqlite_change.c, sqlite_record.c) and the reads
- * (sqlite_read.c). sqlite3.h stands in sqlite.c only. */
+ * (sqlite.c, sqlite_schema.c), the changes inside a transaction (sqlite_change.h) and the reads
+ * (sqlite_read.h). sqlite3.h stands in sqlite.c only. */
 #ifndef REGISTRY_SQLITE_H
 #define REGISTRY_SQLITE_H
 
@@ -22,11 +22,15 @@ const struct sqlite_store *registry_store(const struct registry *registry); /* w
 struct sqlite_connection {
     struct sqlite3 *db;
     struct seal seal;
-    struct sqlite3_stmt **statements; /* in the order of the texts they were prepared from */
+    struct sqlite3_stmt **statements; /* at the indices of the texts they were prepared from */
     size_t statement_count;
     unsigned busy_timeout_ms;
     uint64_t waiting_since_us;
 };
+
+/* sqlite_schema.c: what brings the schema from version n to n + 1, by n from 0. */
+extern const char *const sqlite_migrations[];
+extern const int64_t sqlite_schema_version; /* how many; the present version */
 
 /* Makes or migrates the database, says in `why` what is wrong with it. The connection may write. */
 enum registry_error sqlite_open(struct sqlite_connection *c, const struct sqlite_store *store,
@@ -34,6 +38,8 @@ enum registry_error sqlite_open(struct sqlite_connection *c, const struct sqlite
 /* Read-only, and never waits. */
 enum registry_error sqlite_open_reading(struct sqlite_connection *c,
                                         const struct sqlite_store *store);
+/* Prepares those of the texts that are there, each at its own index. Several files may bring
+ * theirs, one after the other: `count` is that of all. */
 enum registry_error sqlite_prepare(struct sqlite_connection *c, const char *const *texts,
                                    size_t count);
 /* Also of one that was never opened but is zero. */
@@ -88,11 +94,6 @@ bool licence_texts_read(struct bytes plain, struct bytes texts[TEXT_COUNT]);
 
 /* A status is stored as the issuers' two-digit code; false for a code that is none. */
 bool licence_status_of_code(int64_t code, enum licence_status *status);
-
-enum agent_kind {
-    AGENT_REPRESENTATIVE = 0, /* from the issuer's records */
-    AGENT_GRANTED = 1,        /* by the enterprise */
-};
 
 /* ---- the writer's transactions; one thread ---- */
 enum registry_error sqlite_change_open(struct sqlite_connection *c,

@@ -1,5 +1,6 @@
-/* The changes, each inside the writer's transaction: statuses, holds, agents, the relay's marks.
- * Imports are in sqlite_record.c. */
+/* The changes, each inside the writer's transaction: statuses, holds, the relay's marks. Imports
+ * are in sqlite_record.c, mandates in sqlite_mandate_change.c, clients, consents and the use list
+ * in sqlite_access_change.c. */
 #include "registry/sqlite_change.h"
 
 #include "base/check.h"
@@ -32,9 +33,11 @@ static const char *const texts[W_COUNT] = {
                          "  status = ?3 WHERE licence = ?1",
 
     [W_PLACE_TAKEN] = "SELECT 1 FROM place WHERE list = ? AND place = ?",
-    [W_PLACE_ADD] = "INSERT INTO place VALUES (?, ?, ?, ?, 0, NULL)",
+    [W_PLACE_ADD] = "INSERT INTO place VALUES (?, ?, ?, ?, 0, NULL, NULL)",
     [W_PLACE_BITS] = "UPDATE place SET bits = ?3 WHERE list = ?1 AND place = ?2",
-    [W_PLACE_SUPERSEDE] = "UPDATE place SET superseded_at = ?3 WHERE list = ?1 AND place = ?2",
+    [W_PLACE_SUPERSEDE] =
+        "UPDATE place SET superseded_at = ?3, holder = (SELECT l.holder FROM licence l"
+        " WHERE l.licence = place.licence) WHERE list = ?1 AND place = ?2",
 
     [W_LIST_NEWEST] = "SELECT list, used FROM list ORDER BY list DESC LIMIT 1",
     [W_LIST_ADD] = "INSERT INTO list VALUES (?, ?, 0, 0, 0)",
@@ -50,16 +53,8 @@ static const char *const texts[W_COUNT] = {
     [W_HOLD_LIFT] = "UPDATE hold SET lifted = ?5 WHERE licence = ?1 AND agency = ?2"
                     " AND case_number = ?3 AND lifted IS NULL",
 
-    [W_HOLDER_BY_ID] = "SELECT holder, kind FROM holder WHERE id = ?",
     [W_HOLDER_BY_NUMBER] = "SELECT holder FROM holder WHERE number_key = ?",
     [W_HOLDER_ADD] = "INSERT INTO holder VALUES (NULL, ?, ?, ?, ?) RETURNING holder",
-    [W_AGENT_ADD] = "INSERT INTO agent VALUES (?1, ?2, ?3, ?4, ?5, NULL)"
-                    " ON CONFLICT (agent, holder, kind) WHERE ended IS NULL"
-                    " DO UPDATE SET until = excluded.until",
-    [W_AGENT_END] = "UPDATE agent SET ended = ?4 WHERE holder = ?1 AND agent = ?2 AND kind = ?3"
-                    " AND ended IS NULL",
-    [W_REPRESENTATIVE_END] = "UPDATE agent SET ended = ?4 WHERE holder = ?1 AND agent <> ?2"
-                             " AND kind = ?3 AND ended IS NULL",
 
     [W_TYPE] = "SELECT type FROM licence_type WHERE code = ?",
     [W_TYPE_ADD] = "INSERT INTO licence_type SELECT coalesce(max(type) + 1, 0), ?, ?"
@@ -83,6 +78,10 @@ enum registry_error sqlite_change_open(struct sqlite_connection *c,
     if (error)
         return error;
     error = sqlite_prepare(c, texts, W_COUNT);
+    if (!error)
+        error = sqlite_prepare(c, mandate_change_texts, W_COUNT);
+    if (!error)
+        error = sqlite_prepare(c, access_change_texts, W_COUNT);
     if (error)
         buf_printf(why, "%s: %s", store->path, sqlite_message(c));
     return error;
@@ -253,50 +252,6 @@ static enum registry_error change_hold(struct sqlite_connection *c, struct regis
     return settle_and_answer(c, change, &l, now);
 }
 
-/* ---- agents ---- */
-
-static enum registry_error find_holder(struct sqlite_connection *c,
-                                       const uint8_t id[REGISTRY_ID_BYTES], int64_t *row,
-                                       enum registry_holder_kind *kind)
-{
-    struct sqlite3_stmt *find = c->statements[W_HOLDER_BY_ID];
-    sqlite_bind_blob(find, 1, bytes_of(id, REGISTRY_ID_BYTES));
-    enum registry_error error = sqlite_step(find);
-    if (error)
-        return error;
-    *row = sqlite_column_int(find, 0);
-    *kind = (enum registry_holder_kind)sqlite_column_int(find, 1);
-    sqlite_reset(find);
-    return REGISTRY_OK;
-}
-
-static enum registry_error change_agent(struct sqlite_connection *c, struct registry_change *change,
-                                        int64_t now)
-{
-    int64_t holder, agent;
-    enum registry_holder_kind holder_kind, agent_kind;
-    enum registry_error error = find_holder(c, change->holder, &holder, &holder_kind);
-    if (!error)
-        error = find_holder(c, change->agent, &agent, &agent_kind);
-    if (error)
-        return error;
-    if (holder_kind != HOLDER_ENTERPRISE || agent_kind != HOLDER_PERSON)
-        return change_refuse(change, "only an enterprise has agents, and they are persons");
-
-    bool grant = change->kind == CHANGE_AGENT_GRANT;
-    struct sqlite3_stmt *set = c->statements[grant ? W_AGENT_ADD : W_AGENT_END];
-    sqlite_bind_int(set, 1, holder);
-    sqlite_bind_int(set, 2, agent);
-    sqlite_bind_int(set, 3, AGENT_GRANTED);
-    sqlite_bind_int(set, 4, now);
-    if (grant)
-        sqlite_bind_int(set, 5, change->until);
-    error = sqlite_run(set);
-    if (!error && !sqlite_changed(c))
-        return REGISTRY_ERR_NOT_FOUND;
-    return error;
-}
-
 /* ---- the relay's marks ---- */
 
 static enum registry_error change_relayed(struct sqlite_connection *c,
@@ -337,8 +292,8 @@ static enum registry_error change_restored(struct sqlite_connection *c)
     enum registry_error error = sqlite_step(newest);
     int64_t lists = error ? 0 : sqlite_column_int(newest, 0) + 1;
     sqlite_reset(newest);
-    if (error == REGISTRY_ERR_NOT_FOUND)
-        return REGISTRY_OK;
+    if (!error || error == REGISTRY_ERR_NOT_FOUND) /* there may be no list yet */
+        error = access_version_move(c);
     for (int64_t list = 0; !error && list < lists; list++) {
         int64_t generation;
         error = generation_create(c, &generation);
@@ -366,7 +321,20 @@ static enum registry_error apply(struct sqlite_connection *c, struct registry_ch
         return change_import(c, change, now);
     case CHANGE_AGENT_GRANT:
     case CHANGE_AGENT_END:
-        return change_agent(c, change, now);
+    case CHANGE_ENTRUST:
+    case CHANGE_MANDATE_END:
+        return change_mandate(c, change, now);
+    case CHANGE_CLIENT_ADD:
+    case CHANGE_CLIENT_DISABLE:
+    case CHANGE_CLIENT_KEY:
+    case CHANGE_SHUT_OUT:
+    case CHANGE_LET_IN:
+        return change_who_may_ask(c, change, now);
+    case CHANGE_CONSENT_GIVE:
+    case CHANGE_CONSENT_WITHDRAW:
+    case CHANGE_ACCESS_SUBMIT:
+    case CHANGE_ACCESS_DECIDE:
+        return change_what_for(c, change, now);
     case CHANGE_RELAYED:
         return change_relayed(c, change);
     case CHANGE_REDIS_RUN:

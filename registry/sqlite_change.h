@@ -1,5 +1,4 @@
-/* Private to sqlite_change.c and sqlite_record.c: the writer's statements, and what a change of any
- * kind does to the status of a licence. */
+/* Private to the files that change: the writer's statements, and what they need of each other. */
 #ifndef REGISTRY_SQLITE_CHANGE_H
 #define REGISTRY_SQLITE_CHANGE_H
 
@@ -29,20 +28,43 @@ enum change_statement {
     W_HOLDS,
     W_HOLD_PLACE,
     W_HOLD_LIFT,
-    W_HOLDER_BY_ID,
     W_HOLDER_BY_NUMBER,
     W_HOLDER_ADD,
-    W_AGENT_ADD,
-    W_AGENT_END,
-    W_REPRESENTATIVE_END,
     W_TYPE,
     W_TYPE_ADD,
     W_ISSUER,
     W_ISSUER_ADD,
     W_REDIS_RUN,
     W_IMPORT_LINE,
+    /* sqlite_mandate_change.c */
+    W_HOLDER_BY_ID,
+    W_LICENCE_HOLDER,
+    W_MANDATE_BY_ID,
+    W_MANDATE_PUT,
+    W_MANDATE_END,
+    W_GRANT_END,
+    W_REPRESENTATIVE_END,
+    /* sqlite_access_change.c */
+    W_CLIENT_BY_ID,
+    W_CLIENT_ADD,
+    W_CLIENT_DISABLE,
+    W_KEY_RETIRE,
+    W_KEY_DROP,
+    W_KEY_ADD,
+    W_SHUT_OUT,
+    W_LET_IN,
+    W_ACCESS_VERSION,
+    W_CONSENT_SUPERSEDE,
+    W_CONSENT_ADD,
+    W_CONSENT_WITHDRAW,
+    W_REQUEST_ADD,
+    W_REQUEST_STATE,
+    W_REQUEST_DECIDE,
     W_COUNT,
 };
+extern const char *const mandate_change_texts[W_COUNT], *const access_change_texts[W_COUNT];
+
+/* ---- status ---- */
 
 /* A licence inside the transaction. */
 struct licence_state {
@@ -65,11 +87,38 @@ enum registry_error place_set_bits(struct sqlite_connection *c, uint16_t list, u
                                    uint8_t bits, int64_t now, uint64_t *seq);
 /* Not zero, 63 bits. */
 enum registry_error generation_create(struct sqlite_connection *c, int64_t *generation);
+/* registry_access_version is another one after this, which no registry had before. */
+enum registry_error access_version_move(struct sqlite_connection *c);
+
+/* ---- mandates ---- */
+
+/* A licence whose holder is still the one who was asked about; else NOT_FOUND. */
+struct licence_holder {
+    int64_t licence, holder;
+    enum registry_holder_kind kind;
+};
+enum registry_error licence_find_holder(struct sqlite_connection *c,
+                                        const uint8_t id[REGISTRY_ID_BYTES],
+                                        const uint8_t holder[REGISTRY_ID_BYTES],
+                                        struct licence_holder *l);
+/* Makes `person` the representative of the holder (rows both), instead of whoever it was. */
+enum registry_error mandate_put_representative(struct sqlite_connection *c, int64_t holder,
+                                               int64_t person, int64_t now);
 
 enum registry_error change_refuse(struct registry_change *change, const char *sentence);
+
+/* ---- each file's kinds of change ---- */
 
 /* sqlite_record.c: all records of an import. */
 enum registry_error change_import(struct sqlite_connection *c, struct registry_change *change,
                                   int64_t now);
+/* sqlite_mandate_change.c: agents, guardians, entrusted licences. */
+enum registry_error change_mandate(struct sqlite_connection *c, struct registry_change *change,
+                                   int64_t now);
+/* sqlite_access_change.c: clients, persons shut out; consents, the use list. */
+enum registry_error change_who_may_ask(struct sqlite_connection *c, struct registry_change *change,
+                                       int64_t now);
+enum registry_error change_what_for(struct sqlite_connection *c, struct registry_change *change,
+                                    int64_t now);
 
 #endif

@@ -1,51 +1,8 @@
-/* The reads: one read-only connection per thread, persistent statements, no waiting. Every answer
- * comes before the call returns. */
-#include "registry/sqlite.h"
+/* The reads of licences, lists and catalogues: one read-only connection per thread, persistent
+ * statements, no waiting. Every answer comes before the call returns. */
+#include "registry/sqlite_read.h"
 
 #include <stdlib.h>
-
-#include "base/clock.h"
-
-struct registry_reader {
-    struct sqlite_connection c;
-};
-
-/* Columns 0 to 24 of every statement that read_licence reads. A valid licence (code 1) has no open
- * hold; of several the strictest is told. */
-#define LICENCE_COLUMNS(version, list, place, superseded_at)                                       \
-    "SELECT l.id, h.id, h.kind, l.type, l.issuer, " version ", t.code, t.name, i.code, i.name,"    \
-    " l.sealed, h.sealed, l.issued_on, l.valid_from, l.valid_until, l.issuer_status, l.status,"    \
-    " l.status_since, CASE WHEN l.status <> 1 THEN (SELECT agency FROM hold"                       \
-    "  WHERE licence = l.licence AND lifted IS NULL ORDER BY kind <> 1, hold LIMIT 1) END, " list  \
-    ", " place ", " superseded_at ", l.source, l.source_version, l.received_at"
-#define LICENCE_COLUMNS_PRESENT LICENCE_COLUMNS("l.version", "l.list", "l.place", "NULL")
-#define LICENCE_JOINS                                                                              \
-    " JOIN holder h ON h.holder = l.holder JOIN licence_type t ON t.type = l.type"                 \
-    " JOIN issuer i ON i.issuer = l.issuer"
-_Static_assert(HOLD_WITHDRAWN == 1, "the strictest hold comes first in LICENCE_COLUMNS");
-
-enum {
-    R_BY_PLACE,
-    R_BY_ID,
-    R_BY_NUMBER,
-    R_OF_HOLDER,
-    R_MAY_ACT,
-    R_HOLDER_BY_NUMBER,
-    R_HOLDER_BY_ID,
-    R_LISTS,
-    R_LIST,
-    R_CHANGES,
-    R_BITS,
-    R_DATA_VERSION,
-    R_OUTBOX,
-    R_RELAYED,
-    R_REDIS_RUN,
-    R_IMPORT_LINE,
-    R_COUNTS,
-    R_TYPE,
-    R_ISSUER,
-    R_COUNT,
-};
 
 static const char *const texts[R_COUNT] = {
     [R_BY_PLACE] = LICENCE_COLUMNS(
@@ -53,22 +10,7 @@ static const char *const texts[R_COUNT] = {
         "p.superseded_at") " FROM place p JOIN licence l ON l.licence = p.licence" LICENCE_JOINS
                            " WHERE p.list = ? AND p.place = ?",
     [R_BY_ID] = LICENCE_COLUMNS_PRESENT " FROM licence l" LICENCE_JOINS " WHERE l.id = ?",
-    [R_BY_NUMBER] =
-        LICENCE_COLUMNS_PRESENT " FROM (SELECT licence FROM licence WHERE number_key = ?1 UNION"
-                                "  SELECT licence FROM licence WHERE identifier_key = ?1 LIMIT 2) f"
-                                " JOIN licence l ON l.licence = f.licence" LICENCE_JOINS,
-    /* his own come first, and count first against the limit */
-    [R_OF_HOLDER] = LICENCE_COLUMNS_PRESENT
-    " FROM (SELECT holder FROM holder WHERE id = ?1 UNION ALL SELECT * FROM"
-    "  (SELECT DISTINCT holder FROM agent"
-    "   WHERE agent = (SELECT holder FROM holder WHERE id = ?1) AND ended IS NULL"
-    "   AND (until = 0 OR until > ?2))) f"
-    " CROSS JOIN licence l ON l.holder = f.holder" LICENCE_JOINS " LIMIT ?3",
-    [R_MAY_ACT] = "SELECT 1 FROM agent WHERE agent = (SELECT holder FROM holder WHERE id = ?1)"
-                  " AND holder = (SELECT holder FROM holder WHERE id = ?2) AND ended IS NULL"
-                  " AND (until = 0 OR until > ?3)",
-    [R_HOLDER_BY_NUMBER] = "SELECT id FROM holder WHERE number_key = ?",
-    [R_HOLDER_BY_ID] = "SELECT holder FROM holder WHERE id = ?",
+    [R_BY_NUMBER] = LICENCE_COLUMNS_PRESENT FROM_NUMBER("2"),
 
     [R_LISTS] = "SELECT list, generation, seq FROM list ORDER BY list LIMIT ?",
     [R_LIST] = "SELECT list, generation, seq FROM list WHERE list = ?",
@@ -93,7 +35,9 @@ struct registry_reader *registry_reader_create(struct registry *registry)
 {
     struct registry_reader *reader = calloc(1, sizeof *reader);
     if (reader && (sqlite_open_reading(&reader->c, registry_store(registry)) ||
-                   sqlite_prepare(&reader->c, texts, R_COUNT)))
+                   sqlite_prepare(&reader->c, texts, R_COUNT) ||
+                   sqlite_prepare(&reader->c, person_texts, R_COUNT) ||
+                   sqlite_prepare(&reader->c, access_texts, R_COUNT)))
         registry_reader_destroy(&reader);
     return reader;
 }
@@ -162,6 +106,7 @@ static bool read_status(struct sqlite3_stmt *row, struct registry_licence *l)
         !licence_status_of_code(sqlite_column_int(row, 16), &l->status))
         return false;
     l->status_since = sqlite_column_int(row, 17);
+    l->superseded = superseded_at != 0;
     if (superseded_at && LICENCE_STATUS_SUPERSEDED < l->status) {
         l->status = LICENCE_STATUS_SUPERSEDED;
         l->status_since = superseded_at;
@@ -169,9 +114,9 @@ static bool read_status(struct sqlite3_stmt *row, struct registry_licence *l)
     return true;
 }
 
-static enum registry_error read_licence(struct sqlite_connection *c, struct sqlite3_stmt *row,
-                                        struct registry_licence *l,
-                                        uint8_t storage[REGISTRY_LICENCE_BYTES_MAX])
+enum registry_error licence_read(struct sqlite_connection *c, struct sqlite3_stmt *row,
+                                 struct registry_licence *l,
+                                 uint8_t storage[REGISTRY_LICENCE_BYTES_MAX])
 {
     struct buf texts_kept;
     buf_init(&texts_kept, storage, REGISTRY_LICENCE_BYTES_MAX);
@@ -218,7 +163,7 @@ static enum registry_error find(struct sqlite_connection *c, struct registry_que
     if (!error)
         error = sqlite_step(row);
     if (!error)
-        error = read_licence(c, row, &query->licence, query->storage);
+        error = licence_read(c, row, &query->licence, query->storage);
     if (!error && query->by == REGISTRY_BY_NUMBER) {
         enum registry_error second = sqlite_step(row);
         if (second != REGISTRY_ERR_NOT_FOUND)
@@ -234,85 +179,6 @@ enum registry_when registry_find(struct registry_reader *reader, struct registry
     if (!query->error)
         query->error = find(&reader->c, query);
     return REGISTRY_NOW;
-}
-
-/* ---- holders ---- */
-
-static enum registry_error holder_exists(struct sqlite_connection *c,
-                                         const uint8_t id[REGISTRY_ID_BYTES])
-{
-    struct sqlite3_stmt *row = c->statements[R_HOLDER_BY_ID];
-    sqlite_bind_blob(row, 1, bytes_of(id, REGISTRY_ID_BYTES));
-    enum registry_error error = sqlite_step(row);
-    sqlite_reset(row);
-    return error;
-}
-
-static enum registry_error find_of_holder(struct sqlite_connection *c,
-                                          struct registry_holder_query *query)
-{
-    struct registry_licence licence;
-    uint8_t storage[REGISTRY_LICENCE_BYTES_MAX];
-    struct sqlite3_stmt *row = c->statements[R_OF_HOLDER];
-    enum registry_error error = holder_exists(c, query->holder_id);
-    query->more = false;
-    if (error)
-        return error;
-    sqlite_bind_blob(row, 1, bytes_of(query->holder_id, REGISTRY_ID_BYTES));
-    sqlite_bind_int(row, 2, clock_wall_s());
-    sqlite_bind_int(row, 3, REGISTRY_HOLDER_LICENCES_MAX + 1);
-    for (int count = 0; !(error = sqlite_step(row)); count++) {
-        query->more = count == REGISTRY_HOLDER_LICENCES_MAX;
-        if (query->more)
-            break;
-        error = read_licence(c, row, &licence, storage);
-        if (error)
-            break;
-        query->each(query, &licence,
-                    memcmp(licence.holder_id, query->holder_id, REGISTRY_ID_BYTES) == 0);
-    }
-    sqlite_reset(row);
-    return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
-}
-
-enum registry_when registry_find_of_holder(struct registry_reader *reader,
-                                           struct registry_holder_query *query)
-{
-    query->error = sqlite_in_place(&reader->c);
-    if (!query->error)
-        query->error = find_of_holder(&reader->c, query);
-    return REGISTRY_NOW;
-}
-
-enum registry_error registry_may_act(struct registry_reader *reader,
-                                     const uint8_t person[REGISTRY_ID_BYTES],
-                                     const uint8_t holder[REGISTRY_ID_BYTES], int64_t now)
-{
-    struct sqlite3_stmt *row = reader->c.statements[R_MAY_ACT];
-    if (memcmp(person, holder, REGISTRY_ID_BYTES) == 0)
-        return REGISTRY_OK;
-    sqlite_bind_blob(row, 1, bytes_of(person, REGISTRY_ID_BYTES));
-    sqlite_bind_blob(row, 2, bytes_of(holder, REGISTRY_ID_BYTES));
-    sqlite_bind_int(row, 3, now);
-    enum registry_error error = sqlite_step(row);
-    sqlite_reset(row);
-    return error;
-}
-
-enum registry_error registry_holder_id(struct registry_reader *reader, struct bytes number,
-                                       uint8_t id[REGISTRY_ID_BYTES])
-{
-    uint8_t key[SEAL_KEY_BYTES];
-    struct sqlite3_stmt *row = reader->c.statements[R_HOLDER_BY_NUMBER];
-    enum registry_error error = seal_key(&reader->c.seal, KEY_HOLDER, number, key);
-    if (error)
-        return error;
-    sqlite_bind_blob(row, 1, bytes_of(key, SEAL_KEY_BYTES));
-    error = sqlite_step(row);
-    if (!error && !sqlite_column_id(row, 0, id))
-        error = REGISTRY_ERR_STORAGE;
-    sqlite_reset(row);
-    return error;
 }
 
 /* ---- lists and the relay ---- */

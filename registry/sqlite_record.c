@@ -223,26 +223,10 @@ static enum registry_error set_representative(struct sqlite_connection *c, int64
 {
     uint8_t key[SEAL_KEY_BYTES];
     int64_t person = 0;
-    struct sqlite3_stmt *end = c->statements[W_REPRESENTATIVE_END];
-    struct sqlite3_stmt *add = c->statements[W_AGENT_ADD];
     enum registry_error error = seal_key(&c->seal, KEY_HOLDER, number, key);
     if (!error)
         error = find_or_add_holder(c, HOLDER_PERSON, number, key, &person);
-    if (error)
-        return error;
-    sqlite_bind_int(end, 1, holder);
-    sqlite_bind_int(end, 2, person);
-    sqlite_bind_int(end, 3, AGENT_REPRESENTATIVE);
-    sqlite_bind_int(end, 4, now);
-    error = sqlite_run(end);
-    if (error)
-        return error;
-    sqlite_bind_int(add, 1, holder);
-    sqlite_bind_int(add, 2, person);
-    sqlite_bind_int(add, 3, AGENT_REPRESENTATIVE);
-    sqlite_bind_int(add, 4, now);
-    sqlite_bind_int(add, 5, 0);
-    return sqlite_run(add);
+    return error ? error : mandate_put_representative(c, holder, person, now);
 }
 
 /* ---- places ---- */

@@ -52,6 +52,16 @@ const char *registry_error_text(enum registry_error error)
     return "unknown";
 }
 
+const char *registry_acting_text(enum registry_acting acting)
+{
+    static const char *const words[] = {
+#define A(name, word) [ACTING_##name] = word,
+        REGISTRY_ACTINGS(A)
+#undef A
+    };
+    return words[acting];
+}
+
 const struct sqlite_store *registry_store(const struct registry *registry)
 {
     return &registry->store;

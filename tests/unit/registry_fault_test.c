@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "registry/access.h"
 #include "tests/registry_fixture.h"
 
 /* ---- the disk: stands before libc's for SQLite, and fails the n-th call from now ---- */
@@ -135,6 +136,60 @@ static bool import_with_fault(struct registry *registry, struct registry_reader 
     return error;
 }
 
+/* A client of a new name, with its key. */
+static bool client_with_fault(struct registry *registry, struct registry_reader *reader, int nth)
+{
+    static int number;
+    struct registry_client client = {
+        .role = TOKEN_ROLE_PARTNER, .organisation = "FIRM", .key_count = 1};
+    struct registry_client read;
+    struct registry_change add = {.kind = CHANGE_CLIENT_ADD, .client = &client};
+    uint64_t before, after;
+    snprintf(client.id, sizeof client.id, "firm-%d", number++);
+    assert_int_equal(registry_access_version(reader, &before), REGISTRY_OK);
+    enum registry_error error = commit_with_fault(registry, &add, nth);
+    if (error) {
+        assert_int_equal(registry_client(reader, bytes_str(client.id), &read),
+                         REGISTRY_ERR_NOT_FOUND);
+        assert_int_equal(registry_access_version(reader, &after), REGISTRY_OK);
+        assert_int_equal(after, before);
+        assert_int_equal(registry_commit(registry, &add), REGISTRY_OK);
+    }
+    assert_int_equal(registry_client(reader, bytes_str(client.id), &read), REGISTRY_OK);
+    assert_int_equal(read.key_count, 1);
+    assert_int_equal(registry_access_version(reader, &after), REGISTRY_OK);
+    assert_true(after > before);
+    return error;
+}
+
+/* A consent that takes the place of the one before: either is in force, never both or none. */
+static bool consent_with_fault(struct registry *registry, struct registry_reader *reader, int nth)
+{
+    static uint32_t fields;
+    struct registry_query query;
+    struct registry_consent consent = {
+        .partner = "firm-0", .purpose = "hiring", .until = FIXTURE_NOW + 1000};
+    struct registry_consent read;
+    struct registry_change give = {.kind = CHANGE_CONSENT_GIVE, .consent = &consent};
+    memcpy(consent.licence, fixture_find(reader, 0, &query)->id, REGISTRY_ID_BYTES);
+    memcpy(give.holder, query.licence.holder_id, REGISTRY_ID_BYTES);
+    consent.fields = ++fields;
+    give.now = FIXTURE_NOW;
+    enum registry_error error = commit_with_fault(registry, &give, nth);
+    if (error) {
+        enum registry_error before = registry_consent(reader, consent.licence, BYTES("firm-0"),
+                                                      BYTES("hiring"), FIXTURE_NOW, &read);
+        assert_int_equal(before, fields == 1 ? REGISTRY_ERR_NOT_FOUND : REGISTRY_OK);
+        assert_true(before || (read.fields == fields - 1 && read.until == consent.until));
+        assert_int_equal(registry_commit(registry, &give), REGISTRY_OK);
+    }
+    assert_int_equal(registry_consent(reader, consent.licence, BYTES("firm-0"), BYTES("hiring"),
+                                      FIXTURE_NOW, &read),
+                     REGISTRY_OK);
+    assert_int_equal(read.fields, fields);
+    return error;
+}
+
 static void test_failing_disk(void **state)
 {
     /* If this fails, a change that was not stored is answered as done, or is half done. */
@@ -148,6 +203,10 @@ static void test_failing_disk(void **state)
         for (int nth = 1; hold_with_fault(registry, reader, nth); nth++)
             swept++;
         for (int nth = 1; import_with_fault(registry, reader, nth); nth++)
+            swept++;
+        for (int nth = 1; client_with_fault(registry, reader, nth); nth++)
+            swept++;
+        for (int nth = 1; consent_with_fault(registry, reader, nth); nth++)
             swept++;
     }
     assert_true(swept > 40);

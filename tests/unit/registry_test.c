@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "tests/registry_one.h"
 
 /* ---- opening ---- */
@@ -216,138 +215,6 @@ static void test_ambiguous_number(void **state)
     assert_int_equal(fixture_find_text(reader, bytes_str(texts.identifier), &query), REGISTRY_OK);
 }
 
-/* ---- agents ---- */
-
-static struct {
-    int own, others;
-} listed;
-
-static void count_licence(struct registry_holder_query *query,
-                          const struct registry_licence *licence, bool own)
-{
-    assert_true(own == !memcmp(query->holder_id, licence->holder_id, REGISTRY_ID_BYTES));
-    assert_false(own && listed.others); /* his own come first */
-    *(own ? &listed.own : &listed.others) += 1;
-}
-
-static bool list_licences(const uint8_t holder[REGISTRY_ID_BYTES])
-{
-    struct registry_holder_query query = {.each = count_licence};
-    memcpy(query.holder_id, holder, REGISTRY_ID_BYTES);
-    listed.own = listed.others = 0;
-    assert_int_equal(registry_find_of_holder(reader, &query), REGISTRY_NOW);
-    assert_int_equal(query.error, REGISTRY_OK);
-    return query.more;
-}
-
-static void holder_id(struct bytes number, uint8_t id[REGISTRY_ID_BYTES])
-{
-    assert_int_equal(registry_holder_id(reader, number, id), REGISTRY_OK);
-}
-
-static void test_representative(void **state)
-{
-    /* If this fails, a former legal representative still displays the enterprise's licences. */
-    (void)state;
-    struct fixture_texts texts, first, second;
-    uint8_t enterprise[REGISTRY_ID_BYTES], one[REGISTRY_ID_BYTES], two[REGISTRY_ID_BYTES];
-    struct registry_record record = fixture_enterprise(1, &texts, &first);
-    int64_t now = clock_wall_s();
-    fixture_import_many(registry, 1, 2); /* both persons' own licences */
-    fixture_import_one(registry, record);
-    fixture_record(2, &second);
-    holder_id(record.holder_number, enterprise);
-    holder_id(bytes_str(first.holder_number), one);
-    holder_id(bytes_str(second.holder_number), two);
-    assert_int_equal(registry_may_act(reader, one, one, now), REGISTRY_OK);
-    assert_int_equal(registry_may_act(reader, one, enterprise, now), REGISTRY_OK);
-    assert_int_equal(registry_may_act(reader, two, enterprise, now), REGISTRY_ERR_NOT_FOUND);
-    assert_int_equal(registry_may_act(reader, enterprise, one, now), REGISTRY_ERR_NOT_FOUND);
-    assert_false(list_licences(one));
-    assert_int_equal(listed.own, 1);
-    assert_int_equal(listed.others, 1);
-
-    record.representative_name = bytes_str(second.holder_name);
-    record.representative_number = bytes_str(second.holder_number);
-    assert_int_equal(fixture_import_one(registry, record), OUTCOME_NEW_VERSION);
-    assert_int_equal(registry_may_act(reader, one, enterprise, now), REGISTRY_ERR_NOT_FOUND);
-    assert_int_equal(registry_may_act(reader, two, enterprise, now), REGISTRY_OK);
-    list_licences(one);
-    assert_int_equal(listed.others, 0);
-
-    record.representative_name = record.representative_number = bytes_of("", 0);
-    assert_int_equal(fixture_import_one(registry, record), OUTCOME_NEW_VERSION);
-    assert_int_equal(registry_may_act(reader, two, enterprise, now), REGISTRY_OK);
-}
-
-static void test_grant(void **state)
-{
-    /* If this fails, an agent acts before his grant, after its end, or never. */
-    (void)state;
-    struct fixture_texts texts, person;
-    struct registry_record record = fixture_enterprise(1, &texts, &person);
-    struct registry_change grant = {.kind = CHANGE_AGENT_GRANT, .now = FIXTURE_NOW};
-    struct registry_change end = {.kind = CHANGE_AGENT_END, .now = FIXTURE_NOW + 1};
-    fixture_import_many(registry, 1, 2);
-    fixture_import_one(registry, record);
-    fixture_record(2, &person);
-    holder_id(record.holder_number, grant.holder);
-    holder_id(bytes_str(person.holder_number), grant.agent);
-    memcpy(end.holder, grant.holder, REGISTRY_ID_BYTES);
-    memcpy(end.agent, grant.agent, REGISTRY_ID_BYTES);
-    assert_int_equal(registry_commit(registry, &end), REGISTRY_ERR_NOT_FOUND);
-
-    grant.until = FIXTURE_NOW + 1000;
-    assert_int_equal(registry_commit(registry, &grant), REGISTRY_OK);
-    assert_int_equal(registry_may_act(reader, grant.agent, grant.holder, FIXTURE_NOW + 999),
-                     REGISTRY_OK);
-    assert_int_equal(registry_may_act(reader, grant.agent, grant.holder, FIXTURE_NOW + 1000),
-                     REGISTRY_ERR_NOT_FOUND);
-    list_licences(grant.agent); /* it ended long ago */
-    assert_int_equal(listed.others, 0);
-    grant.until = 0;
-    assert_int_equal(registry_commit(registry, &grant), REGISTRY_OK);
-    list_licences(grant.agent);
-    assert_int_equal(listed.others, 1);
-
-    /* who is also the representative lists each licence once, and stays it when the grant ends */
-    record.representative_number = bytes_str(person.holder_number);
-    fixture_import_one(registry, record);
-    list_licences(grant.agent);
-    assert_int_equal(listed.others, 1);
-    assert_int_equal(registry_commit(registry, &end), REGISTRY_OK);
-    assert_int_equal(registry_commit(registry, &end), REGISTRY_ERR_NOT_FOUND);
-    list_licences(grant.agent);
-    assert_int_equal(listed.others, 1);
-
-    memcpy(grant.holder, end.agent, REGISTRY_ID_BYTES); /* a person has no agents */
-    assert_int_equal(registry_commit(registry, &grant), REGISTRY_ERR_REFUSED);
-    memset(grant.holder, 0, REGISTRY_ID_BYTES);
-    assert_int_equal(registry_commit(registry, &grant), REGISTRY_ERR_NOT_FOUND);
-}
-
-static void test_many_licences(void **state)
-{
-    /* If this fails, a holder with very many licences makes an answer without bound. */
-    (void)state;
-    struct fixture_texts texts[REGISTRY_HOLDER_LICENCES_MAX + 1];
-    struct registry_record records[REGISTRY_HOLDER_LICENCES_MAX + 1];
-    enum registry_outcome outcomes[REGISTRY_HOLDER_LICENCES_MAX + 1];
-    uint8_t id[REGISTRY_ID_BYTES];
-    for (int i = 0; i <= REGISTRY_HOLDER_LICENCES_MAX; i++) {
-        records[i] = fixture_record(i, &texts[i]);
-        records[i].holder_number = records[0].holder_number;
-    }
-    assert_int_equal(fixture_import(registry, records, outcomes, REGISTRY_HOLDER_LICENCES_MAX),
-                     REGISTRY_OK);
-    holder_id(records[0].holder_number, id);
-    assert_false(list_licences(id));
-    assert_int_equal(listed.own, REGISTRY_HOLDER_LICENCES_MAX);
-    fixture_import_one(registry, records[REGISTRY_HOLDER_LICENCES_MAX]);
-    assert_true(list_licences(id));
-    assert_int_equal(listed.own, REGISTRY_HOLDER_LICENCES_MAX);
-}
-
 /* ---- what the disk holds ---- */
 
 static void assert_not_in_file(const char *name, const char *text)
@@ -400,8 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_reopen),       TEST(test_wrong_key),        TEST(test_not_writable),
         TEST(test_newer_schema), TEST(test_not_a_registry),   TEST(test_every_field),
-        TEST(test_not_found),    TEST(test_ambiguous_number), TEST(test_representative),
-        TEST(test_grant),        TEST(test_many_licences),    TEST(test_nothing_personal_on_disk),
+        TEST(test_not_found),    TEST(test_ambiguous_number), TEST(test_nothing_personal_on_disk),
         TEST(test_moved_seal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,185 @@
+/* Changes of mandates: representatives as records name them, agents and guardians as they are
+ * granted, single licences as their holders entrust them. */
+#include "registry/sqlite_change.h"
+
+const char *const mandate_change_texts[W_COUNT] = {
+    [W_HOLDER_BY_ID] = "SELECT holder, kind FROM holder WHERE id = ?",
+    [W_LICENCE_HOLDER] = "SELECT l.licence, h.holder, h.kind FROM licence l"
+                         " JOIN holder h ON h.holder = l.holder WHERE l.id = ? AND h.id = ?",
+    [W_MANDATE_BY_ID] = "SELECT kind FROM mandate WHERE id = ? AND ended IS NULL",
+    /* ?5 NULL: all licences. Given again: only until when changes; and since when, where there was
+     * a time in between. */
+    [W_MANDATE_PUT] = "INSERT INTO mandate VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)"
+                      " ON CONFLICT (agent, giver, kind, coalesce(licence, 0)) WHERE ended IS NULL"
+                      " DO UPDATE SET since = CASE WHEN until <> 0 AND until <= ?6 THEN ?6"
+                      "  ELSE since END, until = ?7 RETURNING id",
+    [W_MANDATE_END] = "UPDATE mandate SET ended = ?2 WHERE id = ?1",
+    [W_GRANT_END] = "UPDATE mandate SET ended = ?4 WHERE giver = ?1 AND agent = ?2 AND kind = ?3"
+                    " AND ended IS NULL",
+    [W_REPRESENTATIVE_END] = "UPDATE mandate SET ended = ?4 WHERE giver = ?1 AND agent <> ?2"
+                             " AND kind = ?3 AND ended IS NULL",
+};
+
+/* Rows of the registry; licence 0: all of the giver's. */
+struct mandate {
+    int64_t giver, agent, licence;
+    enum registry_acting kind;
+    int64_t until;
+};
+
+/* *id: the mandate's, also of one that was there. */
+static enum registry_error put(struct sqlite_connection *c, const struct mandate *m, int64_t now,
+                               uint8_t id[REGISTRY_ID_BYTES])
+{
+    struct sqlite3_stmt *statement = c->statements[W_MANDATE_PUT];
+    enum registry_error error = seal_random(&c->seal, id, REGISTRY_ID_BYTES);
+    if (error)
+        return error;
+    sqlite_bind_blob(statement, 1, bytes_of(id, REGISTRY_ID_BYTES));
+    sqlite_bind_int(statement, 2, m->giver);
+    sqlite_bind_int(statement, 3, m->agent);
+    sqlite_bind_int(statement, 4, m->kind);
+    if (m->licence)
+        sqlite_bind_int(statement, 5, m->licence);
+    else
+        sqlite_bind_blob(statement, 5, bytes_of(NULL, 0));
+    sqlite_bind_int(statement, 6, now);
+    sqlite_bind_int(statement, 7, m->until);
+    error = sqlite_step(statement);
+    if (!error && !sqlite_column_id(statement, 0, id))
+        error = REGISTRY_ERR_STORAGE;
+    sqlite_reset(statement);
+    return error;
+}
+
+enum registry_error mandate_put_representative(struct sqlite_connection *c, int64_t holder,
+                                               int64_t person, int64_t now)
+{
+    uint8_t id[REGISTRY_ID_BYTES];
+    struct mandate m = {.giver = holder, .agent = person, .kind = ACTING_REPRESENTATIVE};
+    struct sqlite3_stmt *end = c->statements[W_REPRESENTATIVE_END];
+    sqlite_bind_int(end, 1, holder);
+    sqlite_bind_int(end, 2, person);
+    sqlite_bind_int(end, 3, ACTING_REPRESENTATIVE);
+    sqlite_bind_int(end, 4, now);
+    enum registry_error error = sqlite_run(end);
+    if (error || holder == person) /* a record may say that somebody represents himself */
+        return error;
+    return put(c, &m, now, id);
+}
+
+static enum registry_error find_holder(struct sqlite_connection *c,
+                                       const uint8_t id[REGISTRY_ID_BYTES], int64_t *row,
+                                       enum registry_holder_kind *kind)
+{
+    struct sqlite3_stmt *find = c->statements[W_HOLDER_BY_ID];
+    sqlite_bind_blob(find, 1, bytes_of(id, REGISTRY_ID_BYTES));
+    enum registry_error error = sqlite_step(find);
+    if (error)
+        return error;
+    *row = sqlite_column_int(find, 0);
+    *kind = (enum registry_holder_kind)sqlite_column_int(find, 1);
+    sqlite_reset(find);
+    return REGISTRY_OK;
+}
+
+enum registry_error licence_find_holder(struct sqlite_connection *c,
+                                        const uint8_t id[REGISTRY_ID_BYTES],
+                                        const uint8_t holder[REGISTRY_ID_BYTES],
+                                        struct licence_holder *l)
+{
+    struct sqlite3_stmt *find = c->statements[W_LICENCE_HOLDER];
+    sqlite_bind_blob(find, 1, bytes_of(id, REGISTRY_ID_BYTES));
+    sqlite_bind_blob(find, 2, bytes_of(holder, REGISTRY_ID_BYTES));
+    enum registry_error error = sqlite_step(find);
+    if (error)
+        return error;
+    *l = (struct licence_holder){
+        .licence = sqlite_column_int(find, 0),
+        .holder = sqlite_column_int(find, 1),
+        .kind = (enum registry_holder_kind)sqlite_column_int(find, 2),
+    };
+    sqlite_reset(find);
+    return REGISTRY_OK;
+}
+
+/* Finds who is to act; m->giver is set. */
+static enum registry_error find_agent(struct sqlite_connection *c, struct registry_change *change,
+                                      struct mandate *m)
+{
+    enum registry_holder_kind kind;
+    enum registry_error error = find_holder(c, change->agent, &m->agent, &kind);
+    if (error)
+        return error;
+    if (kind != HOLDER_PERSON)
+        return change_refuse(change, "only a person acts for somebody");
+    if (m->agent == m->giver)
+        return change_refuse(change, "nobody acts for himself");
+    return REGISTRY_OK;
+}
+
+/* Grants or ends: both name giver and agent. */
+static enum registry_error change_grant(struct sqlite_connection *c, struct registry_change *change,
+                                        int64_t now)
+{
+    struct mandate m = {.until = change->until};
+    enum registry_holder_kind giver_kind = HOLDER_PERSON;
+    enum registry_error error = find_holder(c, change->holder, &m.giver, &giver_kind);
+    if (!error)
+        error = find_agent(c, change, &m);
+    if (error)
+        return error;
+    m.kind = giver_kind == HOLDER_ENTERPRISE ? ACTING_AGENT : ACTING_GUARDIAN;
+    if (change->kind == CHANGE_AGENT_GRANT)
+        return put(c, &m, now, change->id);
+
+    struct sqlite3_stmt *end = c->statements[W_GRANT_END];
+    sqlite_bind_int(end, 1, m.giver);
+    sqlite_bind_int(end, 2, m.agent);
+    sqlite_bind_int(end, 3, m.kind);
+    sqlite_bind_int(end, 4, now);
+    error = sqlite_run(end);
+    return !error && !sqlite_changed(c) ? REGISTRY_ERR_NOT_FOUND : error;
+}
+
+static enum registry_error change_entrust(struct sqlite_connection *c,
+                                          struct registry_change *change, int64_t now)
+{
+    struct licence_holder l;
+    enum registry_error error = licence_find_holder(c, change->licence, change->holder, &l);
+    if (error)
+        return error;
+    if (l.kind != HOLDER_PERSON)
+        return change_refuse(change, "an enterprise has agents for all its licences");
+    struct mandate m = {
+        .giver = l.holder, .licence = l.licence, .kind = ACTING_ENTRUSTED, .until = change->until};
+    error = find_agent(c, change, &m);
+    return error ? error : put(c, &m, now, change->id);
+}
+
+static enum registry_error end_mandate(struct sqlite_connection *c, struct registry_change *change,
+                                       int64_t now)
+{
+    struct sqlite3_stmt *find = c->statements[W_MANDATE_BY_ID];
+    struct sqlite3_stmt *end = c->statements[W_MANDATE_END];
+    sqlite_bind_blob(find, 1, bytes_of(change->id, REGISTRY_ID_BYTES));
+    enum registry_error error = sqlite_step(find);
+    if (error)
+        return error;
+    int64_t kind = sqlite_column_int(find, 0);
+    sqlite_reset(find);
+    if (kind == ACTING_REPRESENTATIVE)
+        return change_refuse(change, "a representative is the issuer's to end");
+    sqlite_bind_blob(end, 1, bytes_of(change->id, REGISTRY_ID_BYTES));
+    sqlite_bind_int(end, 2, now);
+    return sqlite_run(end);
+}
+
+enum registry_error change_mandate(struct sqlite_connection *c, struct registry_change *change,
+                                   int64_t now)
+{
+    if (change->kind == CHANGE_ENTRUST)
+        return change_entrust(c, change, now);
+    return change->kind == CHANGE_MANDATE_END ? end_mandate(c, change, now)
+                                              : change_grant(c, change, now);
+}

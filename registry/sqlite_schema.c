@@ -1,0 +1,115 @@
+/* The schema: one text per version, run in turn by whoever opens an older database. */
+#include "registry/sqlite.h"
+
+/* What was published is never edited: a change is a further text. Dates are civil days, other times
+ * Unix seconds; statuses are the issuers' codes; blobs of 16 octets are ids or keyed hashes. */
+const char *const sqlite_migrations[] = {
+    "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, since INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE key_check (id BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT;"
+
+    "CREATE TABLE licence_type (type INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL) STRICT;"
+    "CREATE TABLE issuer (issuer INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL) STRICT;"
+
+    "CREATE TABLE holder (holder INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    "  kind INTEGER NOT NULL, number_key BLOB NOT NULL UNIQUE, sealed BLOB NOT NULL) STRICT;"
+
+    /* until 0: open; ended NULL: not ended by anybody */
+    "CREATE TABLE agent (holder INTEGER NOT NULL REFERENCES holder,"
+    "  agent INTEGER NOT NULL REFERENCES holder, kind INTEGER NOT NULL, since INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL, ended INTEGER) STRICT;"
+    "CREATE UNIQUE INDEX agent_open ON agent (agent, holder, kind) WHERE ended IS NULL;"
+    "CREATE INDEX agent_of_holder ON agent (holder, kind) WHERE ended IS NULL;"
+
+    /* the present version; list and place are where its bits are; delivered_status is what the
+     * last record said, issuer_status what the issuer said last by record or otherwise */
+    "CREATE TABLE licence (licence INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    "  holder INTEGER NOT NULL REFERENCES holder, type INTEGER NOT NULL REFERENCES licence_type,"
+    "  issuer INTEGER NOT NULL REFERENCES issuer, number_key BLOB NOT NULL, identifier_key BLOB,"
+    "  sealed BLOB NOT NULL, issued_on INTEGER NOT NULL, valid_from INTEGER NOT NULL,"
+    "  valid_until INTEGER NOT NULL, version INTEGER NOT NULL, list INTEGER NOT NULL,"
+    "  place INTEGER NOT NULL, issuer_status INTEGER NOT NULL,"
+    "  delivered_status INTEGER NOT NULL, status INTEGER NOT NULL, status_since INTEGER NOT NULL, "
+    "source TEXT NOT NULL, source_version INTEGER NOT NULL,"
+    "  received_at INTEGER NOT NULL, UNIQUE (number_key, type, issuer)) STRICT;"
+    "CREATE INDEX licence_identifier ON licence (identifier_key) WHERE identifier_key IS NOT NULL;"
+    "CREATE INDEX licence_holder ON licence (holder);"
+
+    /* lifted NULL: open */
+    "CREATE TABLE hold (hold INTEGER PRIMARY KEY, licence INTEGER NOT NULL REFERENCES licence,"
+    "  kind INTEGER NOT NULL, agency TEXT NOT NULL, case_number TEXT NOT NULL,"
+    "  since INTEGER NOT NULL, lifted INTEGER) STRICT;"
+    "CREATE UNIQUE INDEX hold_open ON hold (licence, agency, case_number) WHERE lifted IS NULL;"
+
+    /* relayed: every change up to it is known to Redis; those above are the outbox */
+    "CREATE TABLE list (list INTEGER PRIMARY KEY, generation INTEGER NOT NULL,"
+    "  seq INTEGER NOT NULL, relayed INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;"
+    /* superseded_at NULL: the licence's present place */
+    "CREATE TABLE place (list INTEGER NOT NULL REFERENCES list, place INTEGER NOT NULL,"
+    "  licence INTEGER NOT NULL REFERENCES licence, version INTEGER NOT NULL,"
+    "  bits INTEGER NOT NULL, superseded_at INTEGER, PRIMARY KEY (list, place))"
+    "  WITHOUT ROWID, STRICT;"
+    "CREATE INDEX place_bits ON place (list, place, bits) WHERE bits <> 0;"
+    "CREATE TABLE change (list INTEGER NOT NULL REFERENCES list, seq INTEGER NOT NULL,"
+    "  place INTEGER NOT NULL, bits INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  PRIMARY KEY (list, seq)) WITHOUT ROWID, STRICT;"
+
+    "CREATE TABLE redis_run (only_row INTEGER PRIMARY KEY CHECK (only_row = 1),"
+    "  run_id BLOB NOT NULL, since INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE import_progress (file BLOB PRIMARY KEY, line INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL) WITHOUT ROWID, STRICT;",
+
+    /* Who may act for whom. kind is enum registry_acting; licence NULL: for all of the giver's.
+     * What was granted before gets its id from SQLite: an id is told apart by it, not kept secret.
+     */
+    "CREATE TABLE mandate (mandate INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    "  giver INTEGER NOT NULL REFERENCES holder, agent INTEGER NOT NULL REFERENCES holder,"
+    "  kind INTEGER NOT NULL, licence INTEGER REFERENCES licence, since INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL, ended INTEGER) STRICT;"
+    "INSERT INTO mandate SELECT NULL, randomblob(16), holder, agent, kind + 1, NULL, since, until,"
+    "  ended FROM agent WHERE holder <> agent;"
+    "DROP TABLE agent;"
+    "CREATE UNIQUE INDEX mandate_open ON mandate (agent, giver, kind, coalesce(licence, 0))"
+    "  WHERE ended IS NULL;"
+    "CREATE INDEX mandate_of_giver ON mandate (giver, kind) WHERE ended IS NULL;"
+    /* of a superseded place: whose the licence was; NULL: superseded before this was kept */
+    "ALTER TABLE place ADD COLUMN holder INTEGER REFERENCES holder;"
+    "CREATE INDEX place_of_holder ON place (holder) WHERE holder IS NOT NULL;"
+
+    /* types and purposes: words with a space between; disabled NULL: it is not */
+    "CREATE TABLE client (client INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    "  organisation TEXT NOT NULL, role INTEGER NOT NULL, scopes INTEGER NOT NULL,"
+    "  types TEXT NOT NULL, purposes TEXT NOT NULL, quota INTEGER NOT NULL,"
+    "  since INTEGER NOT NULL, expires_at INTEGER NOT NULL, disabled INTEGER) STRICT;"
+    "CREATE TABLE client_key (key INTEGER PRIMARY KEY, client INTEGER NOT NULL REFERENCES client,"
+    "  public_key BLOB NOT NULL, retire_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX client_key_of ON client_key (client);"
+    "CREATE TABLE shut_out (role INTEGER NOT NULL, subject TEXT NOT NULL, since INTEGER NOT NULL,"
+    "  PRIMARY KEY (role, subject)) WITHOUT ROWID, STRICT;"
+    "CREATE TABLE access_version (only_row INTEGER PRIMARY KEY CHECK (only_row = 1),"
+    "  version INTEGER NOT NULL) STRICT;"
+    "INSERT INTO access_version VALUES (1, 1);"
+
+    /* holder: whose the licence was then; withdrawn NULL: it was not */
+    "CREATE TABLE consent (consent INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    "  licence INTEGER NOT NULL REFERENCES licence, holder INTEGER NOT NULL REFERENCES holder,"
+    "  client INTEGER NOT NULL REFERENCES client, purpose TEXT NOT NULL,"
+    "  fields INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,"
+    "  withdrawn INTEGER) STRICT;"
+    "CREATE INDEX consent_for ON consent (licence, client, purpose);"
+    "CREATE INDEX consent_of_holder ON consent (holder);"
+
+    /* decided_at 0: not yet */
+    "CREATE TABLE access_request (request INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    "  client INTEGER NOT NULL REFERENCES client, matter TEXT NOT NULL, types TEXT NOT NULL,"
+    "  fields INTEGER NOT NULL, purpose TEXT NOT NULL, legal_basis TEXT NOT NULL,"
+    "  state INTEGER NOT NULL, submitted_at INTEGER NOT NULL, due_on INTEGER NOT NULL,"
+    "  decided_at INTEGER NOT NULL, decided_by TEXT NOT NULL, reason TEXT NOT NULL,"
+    "  expires_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX access_request_for ON access_request (client, matter);"
+    "CREATE INDEX access_request_waiting ON access_request (due_on) WHERE state = 0;",
+};
+const int64_t sqlite_schema_version = sizeof sqlite_migrations / sizeof sqlite_migrations[0];
+
+_Static_assert(ACTING_REPRESENTATIVE == 1 && ACTING_AGENT == 2, "the kinds of version 1, plus 1");
