@@ -1,89 +1,239 @@
 #include "gateway/face.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "protocol/cbor.h"
 
-static void put_text(struct buf *out, const char *name, struct bytes value)
+#define AAD_BYTES    22
+#define PACKED_ITEMS 13
+#define TAIL_STARS   4 /* before a number's tail, however long the number is */
+
+/* What a registry has is never lacking, though it may be empty. */
+static struct bytes present(struct bytes text)
 {
-    buf_put_str(out, name);
-    buf_put_json(out, value);
+    return text.data ? text : BYTES("");
 }
 
-static void put_date(struct buf *out, const char *name, int32_t days)
+struct face face_of_licence(const struct registry_licence *licence)
 {
-    buf_put_str(out, name);
+    return (struct face){
+        .type_code = present(licence->type_code),
+        .type_name = present(licence->type_name),
+        .name = present(licence->name),
+        .holder_name = present(licence->holder_name),
+        .holder_number = present(licence->holder_number),
+        .number = present(licence->number),
+        .identifier = present(licence->identifier),
+        .issuer_code = present(licence->issuer_code),
+        .issuer_name = present(licence->issuer_name),
+        .issued_on = licence->issued_on,
+        .valid_from = licence->valid_from,
+        .valid_until = licence->valid_until,
+        .holder_kind = licence->holder_kind,
+    };
+}
+
+struct face face_of_claims(const struct code_claims *claims,
+                           const struct registry_catalogue_entry *type)
+{
+    struct face face = {
+        .holder_name = present(claims->holder_name),
+        .number = present(claims->number_tail),
+        .issued_on = FACE_NO_DATE,
+        .valid_from = FACE_NO_DATE,
+        .valid_until = claims->valid_until,
+        .masked = true,
+    };
+    if (type) {
+        face.type_code = bytes_str(type->code);
+        face.type_name = bytes_str(type->name);
+    }
+    return face;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* The field's text, or the code of what has a code and a name. Data NULL: there is none. */
+static struct bytes text_of(const struct face *face, enum field field)
+{
+    switch (field) {
+    case FIELD_TYPE:
+        return face->type_code;
+    case FIELD_NAME:
+        return face->name;
+    case FIELD_HOLDER_NAME:
+        return face->holder_name;
+    case FIELD_HOLDER_NUMBER:
+        return face->holder_number;
+    case FIELD_NUMBER:
+        return face->number;
+    case FIELD_IDENTIFIER:
+        return face->identifier;
+    case FIELD_ISSUER:
+        return face->issuer_code;
+    default:
+        return bytes_of(NULL, 0);
+    }
+}
+
+static int32_t date_of(const struct face *face, enum field field)
+{
+    return field == FIELD_ISSUED_ON     ? face->issued_on
+           : field == FIELD_VALID_FROM  ? face->valid_from
+           : field == FIELD_VALID_UNTIL ? face->valid_until
+                                        : FACE_NO_DATE;
+}
+
+static void put_entry(struct buf *out, struct bytes code, struct bytes name)
+{
+    buf_put_str(out, "{\"code\":");
+    buf_put_json(out, code);
+    buf_put_str(out, ",\"name\":");
+    buf_put_json(out, name);
+    buf_put_u8(out, '}');
+}
+
+static void put_date(struct buf *out, int32_t days, enum field_mask mask)
+{
+    int year, month, day;
     if (days < 0) {
         buf_put_str(out, "null");
         return;
     }
     buf_put_u8(out, '"');
-    buf_put_date(out, days);
+    if (mask == MASK_YEAR) {
+        civil_from_days(days, &year, &month, &day);
+        buf_put_decimal(out, year);
+    } else {
+        buf_put_date(out, days);
+    }
     buf_put_u8(out, '"');
 }
 
-static void put_type(struct buf *out, struct bytes code, struct bytes name)
+static void put_stars(struct buf *out, size_t count)
 {
-    put_text(out, "\"type\":{\"code\":", code);
-    put_text(out, ",\"name\":", name);
-    buf_put_u8(out, '}');
-}
-
-void face_write_full(struct buf *out, const struct registry_licence *licence)
-{
-    put_type(out, licence->type_code, licence->type_name);
-    put_text(out, ",\"name\":", licence->name);
-    put_text(out, ",\"holder_name\":", licence->holder_name);
-    put_text(out, ",\"holder_number\":", licence->holder_number);
-    put_text(out, ",\"number\":", licence->number);
-    put_text(out, ",\"identifier\":", licence->identifier);
-    put_text(out, ",\"issuer\":{\"code\":", licence->issuer_code);
-    put_text(out, ",\"name\":", licence->issuer_name);
-    put_date(out, "},\"issued_on\":", licence->issued_on);
-    put_date(out, ",\"valid_from\":", licence->valid_from);
-    put_date(out, ",\"valid_until\":", licence->valid_until);
-}
-
-/* A number with all but its tail hidden, character for character. */
-static void put_masked_number(struct buf *out, struct bytes number)
-{
-    struct bytes tail = face_number_tail(number);
-    struct bytes hidden = bytes_of(number.data, number.len - tail.len);
-    buf_put_u8(out, '"');
-    for (size_t i = utf8_count(hidden); i > 0; i--)
+    while (count-- > 0)
         buf_put_u8(out, '*');
+}
+
+static void put_name(struct buf *out, const struct face *face, enum field_mask mask)
+{
+    uint8_t storage[REGISTRY_TEXT_BYTES_MAX];
+    struct buf masked = BUF_OVER(storage);
+    if (mask == MASK_PLAIN || face->masked) {
+        buf_put_json(out, face->holder_name);
+        return;
+    }
+    face_write_masked_name(&masked, face->holder_name, face->holder_kind);
+    CHECK(buf_ok(&masked));
+    buf_put_json(out, buf_bytes(&masked));
+}
+
+/* Four stars and a tail, as of a code, which does not say how long a number is. */
+static void put_tail(struct buf *out, struct bytes tail)
+{
+    buf_put_u8(out, '"');
+    put_stars(out, TAIL_STARS);
     buf_put_json_escaped(out, tail);
     buf_put_u8(out, '"');
 }
 
-void face_write_masked(struct buf *out, const struct registry_licence *licence)
+static void put_number(struct buf *out, struct bytes number, enum field_mask mask)
 {
-    put_type(out, licence->type_code, licence->type_name);
-    put_text(out, ",\"name\":", licence->name);
-    buf_put_str(out, ",\"holder_name\":\"");
-    uint8_t storage[REGISTRY_TEXT_BYTES_MAX];
-    struct buf name = BUF_OVER(storage);
-    face_write_masked_name(&name, licence->holder_name, licence->holder_kind);
-    buf_put_json_escaped(out, buf_bytes(&name));
-    buf_put_str(out, "\",\"number\":");
-    put_masked_number(out, licence->number);
-    put_text(out, ",\"issuer\":{\"code\":", licence->issuer_code);
-    put_text(out, ",\"name\":", licence->issuer_name);
-    put_date(out, "},\"issued_on\":", licence->issued_on);
-    put_date(out, ",\"valid_from\":", licence->valid_from);
-    put_date(out, ",\"valid_until\":", licence->valid_until);
+    if (mask == MASK_PLAIN || number.len == 0)
+        buf_put_json(out, number);
+    else
+        put_tail(out, face_number_tail(number));
 }
 
-void face_write_claims(struct buf *out, const struct code_claims *claims,
-                       const struct registry_catalogue_entry *type)
+static void put_value(struct buf *out, const struct face *face, enum field field,
+                      enum field_mask mask)
 {
-    if (type) {
-        put_type(out, bytes_str(type->code), bytes_str(type->name));
-        buf_put_u8(out, ',');
-    }
-    put_text(out, "\"holder_name\":", claims->holder_name);
-    put_text(out, ",\"number_tail\":", claims->number_tail);
-    put_date(out, ",\"valid_until\":", claims->valid_until);
+    if (date_of(face, field) != FACE_NO_DATE)
+        put_date(out, date_of(face, field), mask);
+    else if (field == FIELD_TYPE)
+        put_entry(out, face->type_code, face->type_name);
+    else if (field == FIELD_ISSUER)
+        put_entry(out, face->issuer_code, face->issuer_name);
+    else if (field == FIELD_HOLDER_NAME)
+        put_name(out, face, mask);
+    else if (field == FIELD_NUMBER && face->masked)
+        put_tail(out, face->number);
+    else
+        put_number(out, text_of(face, field), mask); /* a title's mask is always plain */
 }
+
+uint32_t face_write(struct buf *out, const struct face *face, const struct policy_rule *rule,
+                    uint32_t allowed)
+{
+    uint32_t shown = 0;
+    for (unsigned i = 0; i < FIELD_COUNT; i++) {
+        enum field field = (enum field)i;
+        bool there = text_of(face, field).data || date_of(face, field) != FACE_NO_DATE;
+        if (!there || !(rule->fields & allowed & FIELD_BIT(i)))
+            continue;
+        buf_put_str(out, shown ? ",\"" : "\"");
+        buf_put_str(out, field_member(field));
+        buf_put_str(out, "\":");
+        put_value(out, face, field, (enum field_mask)rule->masks[i]);
+        shown |= FIELD_BIT(i);
+    }
+    return shown;
+}
+
+bool face_claims_suffice(const struct policy_rule *rule)
+{
+    const uint32_t claimed = FIELD_BIT(FIELD_TYPE) | FIELD_BIT(FIELD_HOLDER_NAME) |
+                             FIELD_BIT(FIELD_NUMBER) | FIELD_BIT(FIELD_VALID_UNTIL);
+    return !(rule->fields & ~claimed) && rule->masks[FIELD_HOLDER_NAME] != MASK_PLAIN &&
+           rule->masks[FIELD_NUMBER] != MASK_PLAIN;
+}
+
+/* ---- packing: a CBOR array of the texts, the dates and the holder's kind --------------------- */
+
+bool face_pack(const struct face *face, struct buf *out)
+{
+    const struct bytes texts[] = {face->type_code,   face->type_name,     face->name,
+                                  face->holder_name, face->holder_number, face->number,
+                                  face->identifier,  face->issuer_code,   face->issuer_name};
+    const int32_t dates[] = {face->issued_on, face->valid_from, face->valid_until};
+    size_t from = out->len;
+    CHECK(!face->masked); /* what Redis keeps is the whole of a licence */
+    cbor_put_array(out, PACKED_ITEMS);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        cbor_put_text(out, texts[i]);
+    for (size_t i = 0; i < sizeof dates / sizeof *dates; i++)
+        cbor_put_int(out, dates[i]);
+    cbor_put_uint(out, face->holder_kind);
+    return buf_ok(out) && out->len - from <= FACE_BYTES_MAX;
+}
+
+static int32_t unpack_date(struct cbor_reader *r)
+{
+    int64_t days = cbor_read_int(r);
+    r->failed |= days < INT32_MIN || days > INT32_MAX;
+    return (int32_t)days;
+}
+
+bool face_unpack(struct bytes packed, struct face *face)
+{
+    struct cbor_reader r = cbor_reader_over(packed);
+    struct bytes *const texts[] = {&face->type_code,   &face->type_name,     &face->name,
+                                   &face->holder_name, &face->holder_number, &face->number,
+                                   &face->identifier,  &face->issuer_code,   &face->issuer_name};
+    *face = (struct face){0};
+    cbor_read_array(&r, PACKED_ITEMS);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = cbor_read_text(&r, 0, REGISTRY_TEXT_BYTES_MAX);
+    face->issued_on = unpack_date(&r);
+    face->valid_from = unpack_date(&r);
+    face->valid_until = unpack_date(&r);
+    face->holder_kind = (enum registry_holder_kind)cbor_read_uint(&r, HOLDER_ENTERPRISE);
+    return cbor_read_end(&r);
+}
+
+/* ---- masks ---------------------------------------------------------------------------------- */
 
 void face_write_masked_name(struct buf *out, struct bytes name, enum registry_holder_kind kind)
 {
@@ -106,12 +256,14 @@ struct bytes face_number_tail(struct bytes number)
     return text;
 }
 
-static struct bytes face_aad(uint8_t storage[static 22], uint16_t list, uint32_t index,
+/* ---- sealing -------------------------------------------------------------------------------- */
+
+static struct bytes face_aad(uint8_t storage[static AAD_BYTES], uint16_t list, uint32_t index,
                              uint16_t version)
 {
     struct buf aad;
-    buf_init(&aad, storage, 22);
-    buf_put(&aad, BYTES("jwb-face-1"));
+    buf_init(&aad, storage, AAD_BYTES);
+    buf_put(&aad, BYTES("jwb-face-2"));
     buf_put_u32be(&aad, list);
     buf_put_u32be(&aad, index);
     buf_put_u32be(&aad, version);
@@ -121,13 +273,13 @@ static struct bytes face_aad(uint8_t storage[static 22], uint16_t list, uint32_t
 enum crypto_result face_seal(struct crypto_aead *aead, uint16_t list, uint32_t index,
                              uint16_t version, struct bytes face, struct buf *sealed)
 {
-    uint8_t aad[22];
+    uint8_t aad[AAD_BYTES];
     return crypto_openssl.aead_seal(aead, face_aad(aad, list, index, version), face, sealed);
 }
 
 enum crypto_result face_open(struct crypto_aead *aead, uint16_t list, uint32_t index,
                              uint16_t version, struct bytes sealed, struct buf *face)
 {
-    uint8_t aad[22];
+    uint8_t aad[AAD_BYTES];
     return crypto_openssl.aead_open(aead, face_aad(aad, list, index, version), sealed, face);
 }

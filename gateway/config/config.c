@@ -13,6 +13,8 @@
 
 #define FILE_BYTES_MAX        (64 * 1024) /* the whole table with its prose takes 8 */
 #define SOCKET_PATH_BYTES_MAX 107         /* of sockaddr_un, less its NUL; cache.h has the same */
+#define ORIGIN_BYTES_MAX      128         /* as a receipt has room for (protocol/receipt.h) */
+#define ORIGIN_CHARACTERS     "0123456789abcdefghijklmnopqrstuvwxyz-.:[]"
 
 #define MEMBER(section, key) offsetof(struct config, section##_##key)
 const struct config_row config_rows[] = {
@@ -160,6 +162,22 @@ static bool is_loopback(const char *address)
     return inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
+static bool is_origin(const char *text)
+{
+    static const char scheme[] = "https://";
+    size_t len = strlen(text), begin = sizeof scheme - 1;
+    return len <= ORIGIN_BYTES_MAX && len > begin && strncmp(text, scheme, begin) == 0 &&
+           strspn(text + begin, ORIGIN_CHARACTERS) == len - begin;
+}
+
+static bool are_absolute(const char *paths)
+{
+    for (const char *at = paths; at && *at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL)
+        if (*at != '/')
+            return false;
+    return true;
+}
+
 /* The rules across keys: which member is at fault, and what is wrong with it; NULL: nothing. */
 static const char *broken_rule(const struct config *config, size_t *offset)
 {
@@ -172,6 +190,10 @@ static const char *broken_rule(const struct config *config, size_t *offset)
     *offset = MEMBER(public, certificate_key);
     if (!config->public_plain_http && !*config->public_certificate_key)
         return "public.certificate_key is missing (or set public.plain_http behind a proxy)";
+    *offset = MEMBER(public, origin);
+    if (!is_origin(config->public_origin))
+        return "public.origin must be https://, a host and perhaps a port, without a path; at most "
+               "128 characters";
     *offset = MEMBER(internal, address);
     if (!is_loopback(config->internal_address))
         return "internal.address must be a loopback address: 127.0.0.1 or ::1";
@@ -185,6 +207,13 @@ static const char *broken_rule(const struct config *config, size_t *offset)
     if (!code_prefix_valid(bytes_str(config->code_prefix)))
         return "code.prefix must be https://, host and path, then /v# or /v/; at most 35 "
                "characters";
+    *offset = MEMBER(identity, jwks);
+    if (*config->identity_jwks && *config->identity_jwks != '/' &&
+        strncmp(config->identity_jwks, "https://", 8) != 0)
+        return "identity.jwks must be an https:// address or an absolute path";
+    *offset = MEMBER(evidence, others);
+    if (!are_absolute(config->evidence_others))
+        return "evidence.others must be absolute paths with colons between them";
     return NULL;
 }
 
