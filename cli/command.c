@@ -10,6 +10,8 @@
 
 #define OPTIONS_MAX 16
 
+bool command_repeated; /* its address alone is of use */
+
 const struct command *command_find(int argc, char **argv)
 {
     for (size_t i = 0; argc >= 2 && i < command_count; i++) {
@@ -69,6 +71,22 @@ static bool complain(const struct command *command, int found, int option_count,
     return false;
 }
 
+/* A complaint: the option was repeated too often. */
+static bool take_value(const struct command *command, const struct command_option *option)
+{
+    const char **value = option->value;
+    if (option->flag == COMMAND_REPEATED)
+        while (*value)
+            value++;
+    if (value - option->value == COMMAND_REPEATS_MAX) {
+        command_misused(command, "option --%s is given more than %d times", option->name,
+                        COMMAND_REPEATS_MAX);
+        return false;
+    }
+    *value = optarg;
+    return true;
+}
+
 bool command_read(const struct command *command, int argc, char **argv,
                   const struct command_option *options, const char **arguments, int least, int most)
 {
@@ -85,10 +103,10 @@ bool command_read(const struct command *command, int argc, char **argv,
     while ((found = getopt_long(argc, argv, ":", known, NULL)) != -1) {
         if (found == '?' || found == ':')
             return complain(command, found, count, options, argv);
-        if (options[found - 1].value)
-            *options[found - 1].value = optarg;
-        else
+        if (!options[found - 1].value)
             *options[found - 1].flag = true;
+        else if (!take_value(command, &options[found - 1]))
+            return false;
     }
     int given = argc - optind;
     if (given < least || given > most) {
@@ -128,44 +146,42 @@ bool command_number(const struct command *command, const char *name, const char 
     return true;
 }
 
-/* The clock behind a date: "T08:00:00+08:00". */
-static bool read_clock(struct bytes text, int64_t *seconds)
-{
-    static const char shape[] = "Tdd:dd:dd+08:00";
-    int part[3] = {0, 0, 0};
-    if (text.len != sizeof shape - 1)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (shape[i] == 'd' ? c < '0' || c > '9' : c != shape[i])
-            return false;
-        if (shape[i] == 'd')
-            part[(i - 1) / 3] = part[(i - 1) / 3] * 10 + (c - '0');
-    }
-    *seconds = part[0] * 3600 + part[1] * 60 + part[2];
-    return part[0] < 24 && part[1] < 60 && part[2] < 60;
-}
-
 bool command_time(const struct command *command, const char *name, const char *text,
                   int64_t *unix_s)
 {
-    int32_t days;
+    int32_t day;
     uint64_t number;
-    int64_t seconds = 0;
+    struct bytes time = bytes_str(text ? text : "");
     if (!text)
         return true;
-    struct bytes time = bytes_str(text), date = {time.data, time.len < 10 ? time.len : 10};
-    if (read_decimal(time, &number)) {
+    if (read_decimal(time, &number))
         *unix_s = (int64_t)number;
-        return true;
-    }
-    if (!civil_read_date(date, &days) ||
-        (time.len > date.len && !read_clock(bytes_from(time, date.len), &seconds))) {
+    else if (civil_read_date(time, &day))
+        *unix_s = civil_day_begins(day);
+    else if (!civil_read_timestamp(time, unix_s)) {
         command_misused(
             command, "%s is a time: 2027-01-01, 2027-01-01T08:00:00+08:00 or Unix seconds", name);
         return false;
     }
-    *unix_s = (int64_t)days * 86400 - CLOCK_UTC8_S + seconds;
+    return true;
+}
+
+bool command_last_day(const struct command *command, const char *name, const char *text,
+                      int64_t *until)
+{
+    int32_t last_day;
+    if (!text)
+        return true;
+    if (!civil_read_date(bytes_str(text), &last_day)) {
+        command_misused(command, "%s is a date: 2027-12-31", name);
+        return false;
+    }
+    int64_t end = civil_day_begins(last_day + 1);
+    if (end <= clock_wall_s()) {
+        command_misused(command, "%s %s has passed", name, text);
+        return false;
+    }
+    *until = end;
     return true;
 }
 

@@ -21,12 +21,16 @@ extern const size_t command_count;
 /* The command whose words these arguments begin with, or NULL. */
 const struct command *command_find(int argc, char **argv);
 
-/* An option takes a value or is a flag: one of both pointers is set. */
+/* An option takes a value or is a flag: one of both pointers is set. One that may be repeated has
+ * COMMAND_REPEATED for its flag, and `value` is the first of COMMAND_REPEATS_MAX + 1, zeroed. */
 struct command_option {
     const char *name; /* without dashes; NULL ends a list */
     const char **value;
     bool *flag;
 };
+#define COMMAND_REPEATS_MAX 16
+#define COMMAND_REPEATED    (&command_repeated)
+extern bool command_repeated;
 /* Reads options, which may stand anywhere, and from `least` to `most` arguments. What is not given
  * stays as it was. False after a complaint: the command returns EXIT_USAGE. */
 bool command_read(const struct command *command, int argc, char **argv,
@@ -46,6 +50,9 @@ bool command_number(const struct command *command, const char *name, const char 
 /* Unix seconds, 2027-01-01 (its midnight in UTC+8) or 2027-01-01T08:00:00+08:00. */
 bool command_time(const struct command *command, const char *name, const char *text,
                   int64_t *unix_s);
+/* 2027-12-31, a day that has not passed: until its end in UTC+8. */
+bool command_last_day(const struct command *command, const char *name, const char *text,
+                      int64_t *until);
 
 /* These return false after a complaint as of command_failed. */
 /* Appends the argument; for "-" standard input, without white space around it: what stands on a
@@ -63,9 +70,23 @@ int command_licence_show(const struct command *, int, char **);
 int command_licence_status(const struct command *, int, char **); /* change.c */
 int command_hold_place(const struct command *, int, char **);
 int command_hold_lift(const struct command *, int, char **);
-int command_agent_grant(const struct command *, int, char **); /* registry.c */
+int command_agent_grant(const struct command *, int, char **); /* agent.c */
 int command_agent_end(const struct command *, int, char **);
-int command_registry_count(const struct command *, int, char **);
+int command_agent_list(const struct command *, int, char **);
+int command_client_add(const struct command *, int, char **); /* client.c */
+int command_client_list(const struct command *, int, char **);
+int command_client_show(const struct command *, int, char **);
+int command_client_disable(const struct command *, int, char **);
+int command_client_rotate_key(const struct command *, int, char **);
+int command_person_shut_out(const struct command *, int, char **); /* person.c */
+int command_person_let_in(const struct command *, int, char **);
+int command_person_list(const struct command *, int, char **);
+int command_access_list(const struct command *, int, char **); /* access.c */
+int command_access_show(const struct command *, int, char **);
+int command_access_approve(const struct command *, int, char **);
+int command_access_refuse(const struct command *, int, char **);
+int command_policy_explain(const struct command *, int, char **); /* policy.c */
+int command_registry_count(const struct command *, int, char **); /* registry.c */
 int command_registry_restored(const struct command *, int, char **);
 int command_key_create(const struct command *, int, char **); /* key.c */
 int command_key_list(const struct command *, int, char **);

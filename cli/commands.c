@@ -81,8 +81,8 @@ const struct command commands[] = {
      "\n"
      "Example: jwb hold lift 6f1d0c9a3b5e47d28a90c1f2e3d4b5a6 --agency traffic --case 2026-17\n",
      command_hold_lift},
-    {"agent grant", "ENTERPRISE_NUMBER PERSON_NUMBER [--until DATE]",
-     "Let a person act for an enterprise",
+    {"agent grant", "HOLDER_NUMBER PERSON_NUMBER [--until DATE]",
+     "Let a person act for an enterprise, or as a person's guardian",
      "Both must be holders of licences. A number may be -: it is read from standard input, where\n"
      "other users of the machine can't see it.\n"
      "\n"
@@ -91,7 +91,7 @@ const struct command commands[] = {
      "\n"
      "Example: jwb agent grant 914108990000000000 - --until 2027-12-31 < person.txt\n",
      command_agent_grant},
-    {"agent end", "ENTERPRISE_NUMBER PERSON_NUMBER", "End what 'agent grant' granted",
+    {"agent end", "HOLDER_NUMBER PERSON_NUMBER", "End what 'agent grant' granted",
      "A number may be -: it is read from standard input, where other users of the machine can't\n"
      "see it. A legal representative stays one: the issuer's data decide that.\n"
      "\n"
@@ -99,6 +99,128 @@ const struct command commands[] = {
      "\n"
      "Example: jwb agent end 914108990000000000 - < person.txt\n",
      command_agent_end},
+    {"agent list", "NUMBER [--full]", "List who acts for a holder, and for whom he acts",
+     "Open ones alone, also those that a holder gave himself. NUMBER may be -: it is read from\n"
+     "standard input.\n"
+     "\n"
+     "  --full               names of persons in full; else they are masked\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb agent list - < person.txt\n",
+     command_agent_list},
+    {"client add", "--id ID --role ROLE --organisation O (--key FILE | --new-key FILE)\n"
+     "                      [--scope LIST] [--type CODE]... [--purpose NAME]...\n"
+     "                      [--quota N] [--expires DATE]",
+     "Register a terminal, a partner, an authority or a business system",
+     "Nobody gets a token without. An id is never given twice, also not after 'client disable'.\n"
+     "\n"
+     "  --id ID              its client_id\n"
+     "  --role ROLE          inspector (a terminal), partner, issuer or system\n"
+     "  --organisation O     a terminal's agency, an authority's code, else its own name\n"
+     "  --key FILE           its public key: a JSON Web Key, EC P-256\n"
+     "  --new-key FILE       makes it a key pair, and this file (0600) with the private JSON Web\n"
+     "                       Key, to be handed over\n"
+     "  --scope LIST         fewer scopes than the role has, with commas\n"
+     "  --type CODE          a licence type it is competent for; may be repeated; all if not given\n"
+     "  --purpose NAME       a purpose of the policy, for partners; may be repeated; the first is\n"
+     "                       meant where it names none\n"
+     "  --quota N            requests a minute; 0, without limit, if not given\n"
+     "  --expires DATE       the last day; if not given, until it is disabled\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb client add --id rent-1 --role partner --organisation rent-a-car \\\n"
+     "             --purpose car_rental --quota 600 --key rent-1.jwk\n",
+     command_client_add},
+    {"client list", "", "List the clients",
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb client list\n",
+     command_client_list},
+    {"client show", "ID", "Show a client",
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb client show rent-1\n",
+     command_client_show},
+    {"client disable", "ID", "Disable a client for good, with the tokens it has",
+     "Gateways know it within 5 seconds.\n"
+     "\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb client disable rent-1\n",
+     command_client_disable},
+    {"client rotate-key", "ID (--key FILE | --new-key FILE) [--overlap SECONDS]",
+     "Give a client another key",
+     "  --key FILE           its new public key: a JSON Web Key, EC P-256\n"
+     "  --new-key FILE       makes it a key pair, and this file (0600) with the private JSON Web\n"
+     "                       Key, to be handed over\n"
+     "  --overlap SECONDS    how long the key before stays good; 0, at once no longer, if not given\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb client rotate-key rent-1 --key rent-1-2027.jwk --overlap 86400\n",
+     command_client_rotate_key},
+    {"person shut-out", "--officer AGENCY/OFFICER | --holder-number N",
+     "Shut a person out, with the tokens he has",
+     "Gateways know it within 5 seconds. His licences stay what they are.\n"
+     "\n"
+     "  --officer A/O        an inspector\n"
+     "  --holder-number N    a holder, by citizen number; - reads it from standard input\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb person shut-out --officer traffic/0042\n",
+     command_person_shut_out},
+    {"person let-in", "--officer AGENCY/OFFICER | --holder-number N",
+     "Let a person in again who was shut out",
+     "  --officer A/O        an inspector\n"
+     "  --holder-number N    a holder, by citizen number; - reads it from standard input\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb person let-in --officer traffic/0042\n",
+     command_person_let_in},
+    {"person list", "", "List the persons who are shut out",
+     "A holder is told by the registry's id.\n"
+     "\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb person list\n",
+     command_person_list},
+    {"access list", "[--overdue]", "List applications of business systems, newest first",
+     "  --overdue            those alone that should have been decided before today\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb access list --overdue\n",
+     command_access_list},
+    {"access show", "ID", "Show an application: who asks for what, on which legal basis",
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb access show 6f1d0c9a3b5e47d28a90c1f2e3d4b5a6\n",
+     command_access_show},
+    {"access approve", "ID [--until DATE] [--by NAME]", "Approve an application",
+     "The system may then retrieve what it asked for, until the approval ends.\n"
+     "\n"
+     "  --until DATE         its last day; if not given, access.life_days from today\n"
+     "  --by NAME            who decided; if not given, who runs this\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb access approve 6f1d0c9a3b5e47d28a90c1f2e3d4b5a6 --by wang\n",
+     command_access_approve},
+    {"access refuse", "ID --reason TEXT [--by NAME]", "Refuse an application",
+     "  --reason TEXT        which the system is told\n"
+     "  --by NAME            who decided; if not given, who runs this\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb access refuse 6f1d0c9a3b5e47d28a90c1f2e3d4b5a6 --reason 'no legal basis'\n",
+     command_access_refuse},
+    {"policy explain", "TYPE ROLE [PURPOSE] [--file FILE]",
+     "Explain what somebody sees of a licence, and by which rule",
+     "TYPE is a licence type's code; ROLE anybody, holder, inspector, partner, issuer or system;\n"
+     "PURPOSE one of the policy's, or overview, view (of a holder), inspection, lookup.\n"
+     "\n"
+     "  --file FILE          the policy, if not policy.file of the configuration; '' is the\n"
+     "                       built-in one\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb policy explain 11100000000000001M001 partner car_rental\n",
+     command_policy_explain},
     {"registry count", "", "Count what is in the registry",
      CONFIG_OPTION
      "\n"
@@ -112,23 +234,26 @@ const struct command commands[] = {
      "\n"
      "Example: jwb registry restored\n",
      command_registry_restored},
-    {"key create", "[--file FILE] [--from TIME] [--until TIME]", "Make a key that signs codes",
+    {"key create", "[--use USE] [--file FILE] [--from TIME] [--until TIME]",
+     "Make a key that signs codes or receipts",
      "Adds it to the file, or makes the file. It is published at once.\n"
      "\n"
+     "  --use USE            code, or receipt: what partners get; code if not given\n"
      "  --from TIME          when it begins to sign, now if not given\n"
      "  --until TIME         when it retires, 365 days later if not given\n"
      KEY_FILE_OPTION
      "\n"
      "TIME is 2027-01-01 (its midnight), 2027-01-01T08:00:00+08:00 or Unix seconds.\n"
-     "Example: jwb key create --from 2027-01-01\n",
+     "Example: jwb key create --use receipt --from 2027-01-01\n",
      command_key_create},
-    {"key list", "[--file FILE]", "List the keys that sign codes",
+    {"key list", "[--file FILE]", "List the keys that sign codes and receipts",
      KEY_FILE_OPTION
      "\n"
      "Example: jwb key list\n",
      command_key_list},
-    {"key revoke", "KID [--file FILE]", "Revoke a key that signs codes, for good",
-     "Codes that it signed are refused from the gateways' next SIGHUP on. Its kid stays taken.\n"
+    {"key revoke", "KID [--file FILE]", "Revoke a key that signs codes or receipts, for good",
+     "Codes that it signed are refused from the gateways' next SIGHUP on; receipts can no longer\n"
+     "be verified with what they publish. Its kid stays taken.\n"
      "\n"
      KEY_FILE_OPTION
      "\n"
@@ -143,12 +268,16 @@ const struct command commands[] = {
     {"token mint", "--role ROLE [--holder-number N | --subject S] [--client C]\n"
      "                      [--scope LIST] [--life SECONDS]",
      "Make an access token for a gateway",
-     "  --role ROLE          holder, inspector, partner or issuer\n"
+     "For tests and emergencies: nobody has proved who he is. All but holders need a registered\n"
+     "client, which must be open and of this role, and get no more than its scopes.\n"
+     "\n"
+     "  --role ROLE          holder, inspector, partner, issuer or system\n"
      "  --holder-number N    a holder's citizen number or credit code; - reads it from standard\n"
      "                       input, where other users of the machine can't see it\n"
      "  --subject S          a holder's id; an inspector's AGENCY/OFFICER\n"
-     "  --client C           the inspector's terminal, the partner's name, the issuer's code\n"
-     "  --scope LIST         fewer than the role has, of display,verify,status\n"
+     "  --client C           the id of the inspector's terminal, the partner, issuer or system\n"
+     "  --scope LIST         fewer than the role has, with commas: display, verify, status, check,\n"
+     "                       retrieve, lookup, consent\n"
      "  --life SECONDS       3600 if not given\n"
      CONFIG_OPTION
      "\n"

@@ -1,6 +1,7 @@
 #include "cli/desk.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "gateway/config/keyfile.h"
@@ -24,6 +25,8 @@ static bool open_registry(struct desk *desk, bool create, struct buf *why)
     };
     bool opened = registry_open(&options, &desk->registry, why) == REGISTRY_OK;
     crypto_wipe(secret, sizeof secret);
+    if (!opened && !create && access(options.path, F_OK) != 0)
+        buf_put_str(why, "; 'jwb licence import' and 'jwb client add' make a registry");
     if (!opened)
         return false;
     desk->reader = registry_reader_create(desk->registry);
@@ -95,8 +98,8 @@ bool desk_find_licence(struct desk *desk, const char *argument, struct registry_
         command_failed("no licence has this id, number or identifier");
     else if (error == REGISTRY_ERR_REFUSED)
         command_failed("several licences have this number: name one by its identifier or id");
-    else if (error)
-        command_failed("the registry can't be read: %s", registry_error_text(error));
+    else
+        desk_read(error);
     return error == REGISTRY_OK;
 }
 
@@ -113,9 +116,26 @@ bool desk_find_holder(struct desk *desk, const char *argument, const char *what,
     enum registry_error error = registry_holder_id(desk->reader, number, id);
     if (error == REGISTRY_ERR_NOT_FOUND)
         command_failed("the registry knows no %s of this number", what);
-    else if (error)
-        command_failed("the registry can't be read: %s", registry_error_text(error));
+    else
+        desk_read(error);
     return error == REGISTRY_OK;
+}
+
+bool desk_find_client(struct desk *desk, const char *id, struct registry_client *client)
+{
+    enum registry_error error = registry_client(desk->reader, bytes_str(id), client);
+    if (error == REGISTRY_ERR_NOT_FOUND)
+        command_failed("there is no client of this id");
+    else
+        desk_read(error);
+    return error == REGISTRY_OK;
+}
+
+bool desk_read(enum registry_error error)
+{
+    if (error)
+        command_failed("the registry can't be read: %s", registry_error_text(error));
+    return !error;
 }
 
 bool desk_commit(struct desk *desk, struct registry_change *change, const char *not_found)
@@ -130,4 +150,16 @@ bool desk_commit(struct desk *desk, struct registry_change *change, const char *
     else
         command_failed("the registry did not take the change: %s", registry_error_text(error));
     return false;
+}
+
+int desk_run(const struct command *command, int argc, char **argv, bool (*act)(struct desk *))
+{
+    const char *config = NULL;
+    const struct command_option options[] = {{"config", &config, NULL}, {NULL, NULL, NULL}};
+    struct desk desk;
+    if (!command_read(command, argc, argv, options, NULL, 0, 0))
+        return EXIT_USAGE;
+    bool done = desk_open(&desk, config, DESK_REGISTRY) && act(&desk);
+    desk_close(&desk);
+    return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }

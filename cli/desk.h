@@ -3,7 +3,9 @@
 #define CLI_DESK_H
 
 #include "gateway/config/config.h"
-#include "registry/registry.h"
+#include "registry/access.h"
+
+struct command;
 
 struct desk {
     struct config *config;
@@ -29,7 +31,15 @@ bool desk_find_licence(struct desk *desk, const char *argument, struct registry_
  * names him in the complaint. */
 bool desk_find_holder(struct desk *desk, const char *argument, const char *what,
                       uint8_t id[REGISTRY_ID_BYTES]);
+/* The client of this id; false after a complaint. */
+bool desk_find_client(struct desk *desk, const char *id, struct registry_client *client);
+/* Was it read? Else complains. */
+bool desk_read(enum registry_error error);
 /* Commits; false after a complaint. `not_found` is the sentence for REGISTRY_ERR_NOT_FOUND. */
 bool desk_commit(struct desk *desk, struct registry_change *change, const char *not_found);
+
+/* All of a command that has no options and arguments of its own: does one thing with the registry.
+ */
+int desk_run(const struct command *command, int argc, char **argv, bool (*act)(struct desk *));
 
 #endif

@@ -1,5 +1,5 @@
-/* Keys that sign licence codes, and secrets. Whoever changes a key file holds its folder's lock, so
- * that a revocation and a new key made at the same time are both kept. */
+/* Keys that sign licence codes or receipts, and secrets. Whoever changes a key file holds its
+ * folder's lock, so that a revocation and a new key made at the same time are both kept. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -68,6 +68,7 @@ struct key_job {
     enum key_act (*act)(struct key_job *job, struct keyfile *keys);
     bool create; /* a file that is not there has no keys */
     int64_t now, from, until;
+    enum key_use use;
     uint8_t kid[KID_BYTES]; /* the one meant, or made */
 };
 
@@ -108,7 +109,7 @@ static enum key_act create_key(struct key_job *job, struct keyfile *keys)
     enum keyring_error error = KEYRING_ERR_COLLISION;
     for (int draw = 0; draw < DRAWS_MAX && error == KEYRING_ERR_COLLISION; draw++) {
         struct keyring_key key = {.alg = COSE_ALG_ES256,
-                                  .use = KEY_USE_CODE,
+                                  .use = job->use,
                                   .publish_at = job->now,
                                   .use_from = job->from,
                                   .retire_at = job->until};
@@ -133,17 +134,17 @@ static enum key_act create_key(struct key_job *job, struct keyfile *keys)
 
 int command_key_create(const struct command *command, int argc, char **argv)
 {
-    const char *config = NULL, *file = NULL, *from = NULL, *until = NULL;
-    const struct command_option options[] = {{"config", &config, NULL},
-                                             {"file", &file, NULL},
-                                             {"from", &from, NULL},
-                                             {"until", &until, NULL},
-                                             {NULL, NULL, NULL}};
+    const char *config = NULL, *file = NULL, *use = "code", *from = NULL, *until = NULL;
+    const struct command_option options[] = {{"config", &config, NULL}, {"file", &file, NULL},
+                                             {"use", &use, NULL},       {"from", &from, NULL},
+                                             {"until", &until, NULL},   {NULL, NULL, NULL}};
     int64_t now = clock_wall_s();
     struct key_job job = {.act = create_key, .create = true, .now = now, .from = now};
     if (!command_read(command, argc, argv, options, NULL, 0, 0) ||
         !command_time(command, "--from", from, &job.from))
         return EXIT_USAGE;
+    if (!key_use_read(bytes_str(use), &job.use))
+        return command_misused(command, "--use is code or receipt");
     job.until = job.from + KEY_LIFE_S;
     if (!command_time(command, "--until", until, &job.until))
         return EXIT_USAGE;
@@ -152,7 +153,8 @@ int command_key_create(const struct command *command, int argc, char **argv)
     if (!run(config, file, &job))
         return EXIT_FAILURE;
     print_kid(job.kid);
-    print_time(" signs from ", job.from);
+    printf(" signs %ss", use);
+    print_time(" from ", job.from);
     print_time(" until ", job.until);
     puts("; gateways take it at the next SIGHUP");
     return EXIT_SUCCESS;
@@ -162,16 +164,16 @@ int command_key_create(const struct command *command, int argc, char **argv)
 
 static enum key_act list_keys(struct key_job *job, struct keyfile *keys)
 {
-    const struct keyring_key *signing = keyring_signing(&keys->ring, KEY_USE_CODE, job->now);
     for (size_t i = 0; i < keys->ring.count; i++) {
         const struct keyring_key *key = &keys->ring.keys[i];
+        const struct keyring_key *signing = keyring_signing(&keys->ring, key->use, job->now);
         const char *state = key->revoked                 ? "revoked"
                             : job->now >= key->retire_at ? "retired"
                             : job->now < key->use_from   ? "later"
                             : key == signing             ? "signs now"
                                                          : "replaced";
         print_kid(key->kid);
-        printf("  %-9s", state);
+        printf("  %-7s  %-9s", key_use_text(key->use), state);
         print_time("  from ", key->use_from);
         print_time("  until ", key->retire_at);
         print_time("  published ", key->publish_at);
@@ -202,8 +204,10 @@ static enum key_act revoke_key(struct key_job *job, struct keyfile *keys)
             return KEY_ACT_FAILED;
         }
         key->revoked = true;
-        if (!keyring_signing(&keys->ring, KEY_USE_CODE, job->now))
-            fputs("jwb: warning: no key is left that signs now\n", stderr);
+        if (!keyring_signing(&keys->ring, key->use, job->now))
+            fprintf(stderr, "jwb: warning: no key is left that signs now, of those for %ss\n",
+                    key_use_text(key->use));
+        job->use = key->use;
         return KEY_ACT_WRITE;
     }
     command_failed("the file has no key of this kid");
@@ -224,7 +228,8 @@ int command_key_revoke(const struct command *command, int argc, char **argv)
     if (!run(config, file, &job))
         return EXIT_FAILURE;
     print_kid(job.kid);
-    puts(" is revoked; gateways refuse its codes from the next SIGHUP on");
+    printf(" is revoked; gateways %s from the next SIGHUP on\n",
+           job.use == KEY_USE_CODE ? "refuse its codes" : "no longer publish it");
     return EXIT_SUCCESS;
 }
 

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/desk.h"
 #include "cli/generate.h"
+#include "cli/print.h"
 
 #define TAIL_CHARACTERS 4
 
@@ -58,25 +58,6 @@ int command_licence_generate(const struct command *command, int argc, char **arg
 
 /* ---- show ---- */
 
-/* The first `head` and the last `tail` characters, stars between them. */
-static void print_masked(struct bytes text, size_t head, size_t tail)
-{
-    size_t count = utf8_count(text);
-    struct bytes first = utf8_head(text, head);
-    fwrite(first.data, 1, first.len, stdout);
-    for (size_t i = head; i + tail < count; i++)
-        putchar('*');
-    if (count >= head + tail) {
-        struct bytes last = bytes_from(text, utf8_head(text, count - tail).len);
-        fwrite(last.data, 1, last.len, stdout);
-    }
-}
-
-static void print_text(struct bytes text)
-{
-    fwrite(text.data, 1, text.len, stdout);
-}
-
 /* A number of a person's: its last characters, at most half of it. */
 static void print_number(struct bytes number, bool full)
 {
@@ -85,33 +66,6 @@ static void print_number(struct bytes number, bool full)
                  full                     ? utf8_count(number)
                  : half < TAIL_CHARACTERS ? half
                                           : TAIL_CHARACTERS);
-}
-
-static void print_hex(const char *label, const uint8_t id[REGISTRY_ID_BYTES])
-{
-    char text[2 * REGISTRY_ID_BYTES + 1];
-    struct buf hex = BUF_OVER(text);
-    buf_put_hex(&hex, bytes_of(id, REGISTRY_ID_BYTES));
-    printf("%s%s\n", label, buf_cstr(&hex));
-}
-
-static void print_date(const char *label, int32_t day, const char *none)
-{
-    char text[16];
-    struct buf date = BUF_OVER(text);
-    if (day >= 0)
-        buf_put_date(&date, day);
-    else
-        buf_put_str(&date, none);
-    printf("%s%s\n", label, buf_cstr(&date));
-}
-
-static void print_time(const char *label, int64_t unix_s)
-{
-    char text[32];
-    struct buf time = BUF_OVER(text);
-    buf_put_timestamp(&time, unix_s);
-    printf("%s%s", label, buf_cstr(&time));
 }
 
 /* Holder, number and identifier of a person's licence lead to him; an enterprise's are public. */
@@ -130,16 +84,17 @@ static void print_face(const struct registry_licence *l, bool full)
     print_masked(l->holder_name, open ? utf8_count(l->holder_name) : 1, 0);
     printf(" (%s, ", person ? "person" : "enterprise");
     print_number(l->holder_number, open);
-    printf(")\n");
-    print_date("issued on        ", l->issued_on, "not given");
-    print_date("valid from       ", l->valid_from, "not given");
-    print_date("valid until      ", l->valid_until, "long-term");
+    print_date(")\nissued on        ", l->issued_on, "not given");
+    print_date("\nvalid from       ", l->valid_from, "not given");
+    print_date("\nvalid until      ", l->valid_until, "long-term");
+    putchar('\n');
 }
 
 static void print_licence(const struct registry_licence *l, bool full)
 {
-    print_hex("id               ", l->id);
-    print_hex("holder's id      ", l->holder_id);
+    print_id("id               ", l->id);
+    print_id("\nholder's id      ", l->holder_id);
+    putchar('\n');
     print_face(l, full);
     print_time("status           ", l->status_since);
     printf(": %s\n", licence_status_text(l->status));

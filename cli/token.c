@@ -1,10 +1,12 @@
-/* jwb token mint: access tokens that a gateway with the same secret accepts. */
+/* jwb token mint: access tokens that a gateway with the same secret accepts, without the proof of
+ * who asks that the gateway itself wants. */
 #include "protocol/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/desk.h"
 #include "gateway/config/keyfile.h"
@@ -20,31 +22,6 @@ struct mint {
 
 /* ---- what was asked for ---- */
 
-static bool printable(const char *text, size_t len_max)
-{
-    size_t len = strlen(text);
-    for (size_t i = 0; i < len; i++)
-        if (text[i] < 0x21 || text[i] > 0x7E)
-            return false;
-    return len >= 1 && len <= len_max;
-}
-
-static bool read_scopes(const char *text, unsigned allowed, unsigned *scopes)
-{
-    static const char *const names[] = {"display", "verify", "status"}; /* enum token_scope */
-    *scopes = 0;
-    for (const char *at = text; at; at = *at ? at + 1 : NULL) {
-        size_t len = strcspn(at, ","), i = 0;
-        while (i < 3 && !bytes_equal(bytes_of(at, len), bytes_str(names[i])))
-            i++;
-        if (i == 3 || !(allowed & 1u << i))
-            return false;
-        *scopes |= 1u << i;
-        at += len;
-    }
-    return true;
-}
-
 static bool is_id(const char *text)
 {
     return strlen(text) == 2 * REGISTRY_ID_BYTES &&
@@ -54,9 +31,9 @@ static bool is_id(const char *text)
 /* What is wrong with whom the token is for, or NULL. */
 static const char *wrong_asker(const struct mint *m)
 {
-    if (m->subject && !printable(m->subject, TOKEN_SUBJECT_BYTES_MAX))
+    if (m->subject && !client_is_name(m->subject, TOKEN_SUBJECT_BYTES_MAX))
         return "--subject has 1 to 64 printable ASCII characters, no space";
-    if (m->client && !printable(m->client, TOKEN_CLIENT_BYTES_MAX))
+    if (m->client && !client_is_name(m->client, TOKEN_CLIENT_BYTES_MAX))
         return "--client has 1 to 64 printable ASCII characters, no space";
     if (m->holder_number && (m->claims.role != TOKEN_ROLE_HOLDER || m->subject))
         return "--holder-number is for holders, without --subject";
@@ -71,11 +48,11 @@ static const char *wrong_asker(const struct mint *m)
             return "an inspector needs --subject AGENCY/OFFICER and --client TERMINAL";
         return NULL;
     case TOKEN_ROLE_PARTNER:
-        return m->client ? NULL : "a partner needs --client NAME";
     case TOKEN_ROLE_ISSUER:
-        return m->client ? NULL : "an issuer needs --client CODE";
+    case TOKEN_ROLE_SYSTEM:
+        return m->client ? NULL : "this role needs --client ID";
     default:
-        return "--role is holder, inspector, partner or issuer";
+        return "--role is holder, inspector, partner, issuer or system";
     }
 }
 
@@ -86,8 +63,8 @@ static bool read_call(const struct command *command, struct mint *m)
         m->claims.role = TOKEN_ROLE_ANYBODY;
     const char *wrong = wrong_asker(m);
     m->claims.scopes = token_role_scopes(m->claims.role);
-    if (!wrong && m->scope && !read_scopes(m->scope, m->claims.scopes, &m->claims.scopes))
-        wrong = "--scope is a list of display, verify, status that the role has";
+    if (!wrong && m->scope && !client_read_scopes(m->scope, m->claims.scopes, &m->claims.scopes))
+        wrong = "--scope is a list of scopes that the role has";
     if (wrong)
         command_misused(command, "%s", wrong);
     if (wrong || !command_number(command, "--life", m->life, 1, LIFE_S_MAX, &life_s))
@@ -114,6 +91,33 @@ static bool find_holder(struct desk *desk, struct mint *m)
     return true;
 }
 
+static bool is_of_agency(const char *officer, const char *agency)
+{
+    size_t len = strlen(agency);
+    return strncmp(officer, agency, len) == 0 && officer[len] == '/';
+}
+
+/* The client that is named: may it have such a token? No more than its scopes, at any rate. */
+static bool cut_to_client(struct desk *desk, struct mint *m)
+{
+    struct registry_client client;
+    if (!desk_find_client(desk, m->client, &client))
+        return false;
+    const char *state = client_state_text(&client, m->claims.issued_at);
+    m->claims.scopes &= client.scopes;
+    if (client.role != m->claims.role)
+        command_failed("the client is of role %s", token_role_text(client.role));
+    else if (strcmp(state, "open") != 0)
+        command_failed("the client is %s", state);
+    else if (client.role == TOKEN_ROLE_INSPECTOR && !is_of_agency(m->subject, client.organisation))
+        command_failed("the terminal is of agency %s", client.organisation);
+    else if (!m->claims.scopes)
+        command_failed("the client has none of these scopes");
+    else
+        return true;
+    return false;
+}
+
 static struct crypto_mac *token_mac(const struct config *config, struct buf *why)
 {
     uint8_t secret[CRYPTO_SECRET_BYTES], key[CRYPTO_SECRET_BYTES];
@@ -133,7 +137,8 @@ static bool mint(struct desk *desk, struct mint *m)
 {
     char reason[1024], text[TOKEN_TEXT_BYTES_MAX + 1];
     struct buf why = BUF_OVER(reason), token = BUF_OVER(text);
-    if (m->holder_number && !find_holder(desk, m))
+    if ((m->holder_number && !find_holder(desk, m)) ||
+        (m->claims.role != TOKEN_ROLE_HOLDER && !cut_to_client(desk, m)))
         return false;
     struct crypto_mac *mac = token_mac(desk->config, &why);
     enum token_error error =
@@ -162,7 +167,8 @@ int command_token_mint(const struct command *command, int argc, char **argv)
     struct desk desk;
     if (!command_read(command, argc, argv, options, NULL, 0, 0) || !read_call(command, &m))
         return EXIT_USAGE;
-    bool minted = desk_open(&desk, m.config, m.holder_number ? DESK_REGISTRY : DESK_CONFIG_ONLY) &&
+    bool asks_registry = m.holder_number || m.claims.role != TOKEN_ROLE_HOLDER;
+    bool minted = desk_open(&desk, m.config, asks_registry ? DESK_REGISTRY : DESK_CONFIG_ONLY) &&
                   mint(&desk, &m);
     desk_close(&desk);
     return minted ? EXIT_SUCCESS : EXIT_FAILURE;

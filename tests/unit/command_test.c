@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "tests/support.h"
 
 static const struct command subject = {
@@ -88,6 +89,30 @@ static void test_misuse(void **state)
     assert_false(READ(&call, "one", "two", "three"));
 }
 
+/* A client would be registered with fewer types than were given, or something be written behind the
+ * last there is room for. */
+static void test_repeated(void **state)
+{
+    (void)state;
+    char subject_name[] = "subject", option[] = "--type=x", other[] = "--text=1";
+    for (int count = 0; count <= COMMAND_REPEATS_MAX + 1; count++) {
+        const char *types[COMMAND_REPEATS_MAX + 1] = {NULL}, *text = NULL;
+        const struct command_option options[] = {
+            {"type", types, COMMAND_REPEATED}, {"text", &text, NULL}, {NULL, NULL, NULL}};
+        char *argv[COMMAND_REPEATS_MAX + 5] = {subject_name, other};
+        for (int i = 0; i < count; i++)
+            argv[2 + i] = option;
+        argv[2 + count] = other;
+        bool fits = count <= COMMAND_REPEATS_MAX;
+        assert_int_equal(command_read(&subject, 3 + count, argv, options, NULL, 0, 0), fits);
+        for (int i = 0; fits && i < count; i++)
+            assert_string_equal(types[i], "x");
+        assert_null(types[fits ? count : COMMAND_REPEATS_MAX]);
+        if (fits)
+            assert_string_equal(text, "1");
+    }
+}
+
 static bool number(const char *text, uint64_t *value)
 {
     return command_number(&subject, "--number", text, 5, 999999999999999999, value);
@@ -115,14 +140,9 @@ static void test_numbers(void **state)
 static void test_times(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",
-                                      "tomorrow",
-                                      "2023-02-29",
-                                      "2027-01-1",
-                                      "2027-01-01T08:00",
-                                      "2027-01-01T24:00:00+08:00",
-                                      "2027-01-01 ",
-                                      "2027-01-01T08:00:00Z"};
+    static const char *const bad[] = {"",           "tomorrow",         "2023-02-29",
+                                      "2027-01-1",  "2027-01-01T08:00", "2027-01-01T24:00:00+08:00",
+                                      "2027-01-01 "};
     int64_t time = 77;
     assert_true(command_time(&subject, "--from", NULL, &time));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -134,6 +154,30 @@ static void test_times(void **state)
     assert_int_equal(time, 1699977600);
     assert_true(command_time(&subject, "--from", "2023-11-15T06:13:20+08:00", &time));
     assert_int_equal(time, 1700000000);
+    assert_true(command_time(&subject, "--from", "2023-11-14T22:13:21Z", &time));
+    assert_int_equal(time, 1700000001);
+}
+
+/* A mandate or a client would end a day before its last one, or have ended already. */
+static void test_last_days(void **state)
+{
+    (void)state;
+    char today[16], yesterday[16];
+    struct buf day = BUF_OVER(today), before = BUF_OVER(yesterday);
+    int32_t now = civil_day_at(clock_wall_s());
+    int64_t until = 77;
+    buf_put_date(&day, now);
+    buf_put_date(&before, now - 1);
+    assert_true(command_last_day(&subject, "--until", NULL, &until));
+    assert_false(command_last_day(&subject, "--until", buf_cstr(&before), &until));
+    assert_false(command_last_day(&subject, "--until", "2027-02-29", &until));
+    assert_false(command_last_day(&subject, "--until", "1700000000", &until));
+    assert_false(command_last_day(&subject, "--until", "", &until));
+    assert_int_equal(until, 77);
+    assert_true(command_last_day(&subject, "--until", buf_cstr(&day), &until));
+    assert_true(until > clock_wall_s());
+    assert_true(command_last_day(&subject, "--until", "2127-12-31", &until));
+    assert_true(until == 4985971200 - 28800); /* 2128-01-01 in UTC+8 */
 }
 
 /* White space around a number would keep it from being found; a longer text would be cut. */
@@ -172,10 +216,11 @@ static void test_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),   cmocka_unit_test(test_unknown_command),
-        cmocka_unit_test(test_options), cmocka_unit_test(test_misuse),
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_times),
-        cmocka_unit_test(test_text),    cmocka_unit_test(test_file),
+        cmocka_unit_test(test_table),    cmocka_unit_test(test_unknown_command),
+        cmocka_unit_test(test_options),  cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_repeated), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_times),    cmocka_unit_test(test_last_days),
+        cmocka_unit_test(test_text),     cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
