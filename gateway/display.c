@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "gateway/acting.h"
 #include "gateway/face.h"
 #include "gateway/home.h"
 #include "qr/qr.h"
@@ -23,6 +24,7 @@ struct display {
     enum { FORM_JSON, FORM_SVG, FORM_PNG } form;
     uint8_t id[REGISTRY_ID_BYTES];
     struct registry_query query;
+    enum registry_acting acting;
     struct code_claims claims;
     uint8_t name_storage[CODE_NAME_BYTES_MAX], cose_storage[CODE_COSE_BYTES_MAX];
     uint8_t text_storage[CODE_TEXT_BYTES_MAX];
@@ -84,27 +86,12 @@ static enum step_result read_request(struct display *d)
 static enum step_result check_licence(struct display *d)
 {
     const struct registry_licence *licence = &d->query.licence;
-    uint8_t person[REGISTRY_ID_BYTES];
-    struct buf subject = BUF_OVER(person);
-    int64_t now = clock_wall_s();
-    enum registry_error error = d->query.error;
-    if (error == REGISTRY_OK) {
-        bool known =
-            buf_put_from_hex(&subject, d->op.asker.subject) && subject.len == sizeof person;
-        error = known ? registry_may_act(d->op.home->reader, person, licence->holder_id, now)
-                      : REGISTRY_ERR_NOT_FOUND;
-    }
-    if (error == REGISTRY_ERR_NOT_FOUND) /* not there and not theirs are told alike */
-        return operation_fail(&d->op, PROBLEM_LICENCE_NOT_FOUND, NULL, NULL);
-    if (error != REGISTRY_OK || atomic_load(&d->op.home->gateway->registry_behind))
-        return operation_fail(&d->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
-
-    enum verdict_reason reason = licence_status_reason(licence->status);
-    int32_t today = civil_day_at(now);
-    if (licence->valid_until >= 0 && today > licence->valid_until)
-        reason = REASON_LICENCE_EXPIRED;
-    else if (reason == REASON_NONE && licence->valid_from >= 0 && today < licence->valid_from)
-        reason = REASON_LICENCE_NOT_IN_FORCE;
+    enum step_result checked =
+        acting_check(&d->op, &d->query, PROBLEM_LICENCE_NOT_FOUND, &d->acting);
+    if (checked != STEP_NEXT)
+        return checked;
+    enum verdict_reason reason = licence_reason(licence->status, licence->valid_from,
+                                                licence->valid_until, civil_day_at(clock_wall_s()));
     return reason == REASON_NONE ? STEP_NEXT
                                  : operation_fail(&d->op, PROBLEM_LICENCE_NOT_VALID,
                                                   verdict_reason_text(reason), NULL);
@@ -184,6 +171,7 @@ static enum step_result remember_code(struct display *d)
     memcpy(d->remember.cti, d->claims.cti, sizeof d->remember.cti);
     d->remember.issued_at = d->claims.issued_at;
     d->remember.ttl_s = (unsigned)(d->claims.expires_at - d->claims.issued_at) + CODE_KEY_LINGER_S;
+    d->remember.acting = (uint8_t)d->acting;
     d->remember.count = CACHE_COUNT_NONE;
     d->remember.done = code_remembered;
     return cache_remember(home->cache, &d->remember) ? STEP_WAIT : STEP_NEXT;
@@ -230,6 +218,7 @@ static enum step_result record(struct display *d)
         .place_known = true,
         .list = d->claims.list,
         .index = d->claims.index,
+        .acting = (uint8_t)d->acting, /* whose licence it is, its place says */
     };
     memcpy(record.cti, d->claims.cti, sizeof record.cti);
     return operation_record(&d->op, &record);
@@ -249,10 +238,11 @@ static enum step_result answer(struct display *d)
         const struct http_answer_header headers[] = {
             {"code-expires-at", buf_bytes(&expires)},
             {"code-refresh-after", buf_bytes(&refresh)},
+            {"code-displayed-by", bytes_str(registry_acting_text(d->acting))},
             {"vary", BYTES("accept")},
         };
         return operation_answer(&d->op, 201, d->form == FORM_SVG ? "image/svg+xml" : "image/png",
-                                buf_bytes(&d->picture), headers, 3);
+                                buf_bytes(&d->picture), headers, 4);
     }
     struct buf body;
     buf_init(&body, http_room(d->op.http, CODE_TEXT_BYTES_MAX + 256), CODE_TEXT_BYTES_MAX + 256);
@@ -262,6 +252,8 @@ static enum step_result answer(struct display *d)
     buf_put_json(&body, buf_bytes(&expires));
     buf_put_str(&body, ",\"refresh_after\":");
     buf_put_json(&body, buf_bytes(&refresh));
+    buf_put_str(&body, ",\"displayed_by\":");
+    buf_put_json(&body, bytes_str(registry_acting_text(d->acting)));
     buf_put_u8(&body, '}');
     CHECK(buf_ok(&body));
     return operation_answer_json(&d->op, 201, buf_bytes(&body));

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "gateway/indexer.h"
 #include "gateway/log.h"
 #include "gateway/relay.h"
 
@@ -27,13 +28,6 @@ static void cache_changed(void *context, enum cache_state state)
     struct gateway *gateway = context;
     if (state == CACHE_UP)
         atomic_store(&gateway->compare_wanted, true);
-}
-
-static void *loop_thread(void *context)
-{
-    struct gateway_loop *home = context;
-    loop_run(home->loop);
-    return NULL;
 }
 
 /* ---- starting ---- */
@@ -88,7 +82,11 @@ static bool open_rooms(struct gateway *gateway, struct buf *why)
     gateway->copy = copy_create();
     gateway->workers = worker_pool_create((unsigned)config->loops_workers,
                                           (unsigned)config->loops_worker_queue_max);
+    gateway->errands = worker_pool_create((unsigned)config->loops_errands,
+                                          (unsigned)config->loops_worker_queue_max);
     gateway->http = http_create(&http);
+    gateway->identity = identity_create(config, gateway->errands, why);
+    opened &= gateway->identity != NULL;
     unsigned loops = config->loops_count ? (unsigned)config->loops_count
                                          : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
     for (unsigned i = 0; opened && i < loops && i < GATEWAY_LOOPS_MAX; i++)
@@ -104,6 +102,7 @@ struct gateway *gateway_start(struct settings *settings, struct buf *why)
     struct gateway *gateway = check_alloc(sizeof *gateway);
     gateway->settings = settings;
     gateway->started_with = settings_take(settings);
+    directory_shelf_init(&gateway->directories);
     if (!open_rooms(gateway, why) ||
         !listen_on(gateway, config->public_address, config->public_port, settings->tls,
                    routes_serve_public, &gateway->public_port, why) ||
@@ -118,6 +117,8 @@ struct gateway *gateway_start(struct settings *settings, struct buf *why)
         gateway_stop(&gateway);
         return NULL;
     }
+    gateway->indexer = indexer_start(gateway->started_with->config->evidence_folder,
+                                     (unsigned)config->evidence_index_ms);
     for (unsigned i = 0; i < gateway->loop_count; i++) {
         struct gateway_loop *home = gateway->loops[i];
         home->cache = cache_create(home->loop, &cache, cache_changed, gateway);
@@ -125,8 +126,7 @@ struct gateway *gateway_start(struct settings *settings, struct buf *why)
     }
     /* Each may be asked for the counters of all: none begins before all are there. */
     for (unsigned i = 0; i < gateway->loop_count; i++)
-        CHECK(pthread_create(&gateway->loops[i]->thread, NULL, loop_thread, gateway->loops[i]) ==
-              0);
+        gateway->loops[i]->thread = loop_thread_start(gateway->loops[i]->loop);
     return gateway;
 }
 
@@ -165,12 +165,15 @@ static void give_order(struct gateway_loop *home, struct settings *settings)
     loop_post(home->loop, &order->message);
 }
 
-void gateway_reload(struct gateway *gateway, struct settings *settings)
+bool gateway_reload(struct gateway *gateway, struct settings *settings, struct buf *why)
 {
+    if (!identity_reload(gateway->identity, settings->config, why))
+        return false;
     for (unsigned i = 0; i < gateway->loop_count; i++)
         give_order(gateway->loops[i], settings);
     settings_release(&gateway->settings);
     gateway->settings = settings;
+    return true;
 }
 
 void gateway_stop(struct gateway **gateway)
@@ -181,10 +184,13 @@ void gateway_stop(struct gateway **gateway)
     for (unsigned i = 0; running && i < g->loop_count; i++)
         give_order(g->loops[i], NULL);
     for (unsigned i = 0; running && i < g->loop_count; i++)
-        pthread_join(g->loops[i]->thread, NULL);
+        loop_thread_wait(g->loops[i]->thread);
     if (running) /* the last requests still needed the copy, and its state */
         relay_stop(g->relay);
+    indexer_stop(&g->indexer);
     worker_pool_destroy(&g->workers);
+    worker_pool_destroy(&g->errands);
+    identity_destroy(&g->identity);
     for (unsigned i = 0; i < g->loop_count; i++)
         gateway_loop_close(g->loops[i]);
     registry_close(&g->registry);
@@ -192,10 +198,12 @@ void gateway_stop(struct gateway **gateway)
     for (unsigned i = 0; i < g->loop_count; i++) {
         if (g->loops[i]->loop)
             loop_destroy(&g->loops[i]->loop);
+        loop_thread_end(&g->loops[i]->thread);
         free(g->loops[i]);
     }
     http_destroy(&g->http);
     copy_destroy(&g->copy);
+    directory_shelf_fini(&g->directories);
     settings_release(&g->settings);
     settings_release(&g->started_with);
     free(g);

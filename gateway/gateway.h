@@ -6,8 +6,9 @@
 
 /* Composes everything; NULL with a sentence in `why`. Takes the settings. */
 struct gateway *gateway_start(struct settings *settings, struct buf *why);
-/* Every loop changes to the new settings, within its current turn; takes the reference. */
-void gateway_reload(struct gateway *gateway, struct settings *settings);
+/* Every loop changes to the new settings, within its current turn; takes the reference. False with
+ * a sentence in `why`: nothing has changed, and the reference stays the caller's. */
+bool gateway_reload(struct gateway *gateway, struct settings *settings, struct buf *why);
 /* Drains, joins all threads, closes, frees. */
 void gateway_stop(struct gateway **gateway);
 

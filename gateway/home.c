@@ -124,6 +124,7 @@ bool gateway_loop_open(struct gateway_loop *home, const uint8_t secret[CRYPTO_SE
         buf_put_str(why, "the crypto library refused the keys");
         return false;
     }
+    home->throttle = throttle_create((unsigned)config->throttle_addresses_max);
     home->loop = loop_create();
     return true;
 }
@@ -135,6 +136,8 @@ void gateway_loop_close(struct gateway_loop *home)
     if (home->cache)
         cache_destroy(&home->cache);
     registry_reader_destroy(&home->reader);
+    directory_release(&home->directory);
+    throttle_destroy(&home->throttle);
     if (home->journal)
         journal_close(&home->journal);
     drop_keys(&home->keys);

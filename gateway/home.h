@@ -2,14 +2,16 @@
 #ifndef GATEWAY_HOME_H
 #define GATEWAY_HOME_H
 
-#include <pthread.h>
-
 #include "base/histogram.h"
 #include "cache/copy.h"
 #include "evidence/journal.h"
+#include "gateway/directory.h"
+#include "gateway/identity.h"
 #include "gateway/operation.h"
 #include "gateway/routes.h"
 #include "gateway/settings.h"
+#include "gateway/throttle.h"
+#include "loop/thread.h"
 #include "loop/worker.h"
 #include "protocol/code.h"
 #include "registry/registry.h"
@@ -19,13 +21,18 @@
 #define GATEWAY_EVIDENCE_BYTES (1024 * 1024) /* of one turn's records */
 #define CODE_KEY_LINGER_S      60 /* a code's key in Redis outlives it: docs/PROTOCOL.md */
 
+struct indexer;
 struct relay;
 
 struct gateway {
     struct registry *registry;
     struct copy *copy;
-    struct worker_pool *workers;
+    struct worker_pool *workers; /* draw pictures */
+    struct worker_pool *errands; /* wait for others: a fetch of keys, a search of journals */
     struct relay *relay;
+    struct identity *identity;
+    struct indexer *indexer;
+    struct directory_shelf directories; /* the relay lays, the loops take */
     struct http *http;
     struct settings *settings;     /* main's reference; each loop has its own */
     struct settings *started_with; /* kept: rooms borrow texts of keys that take effect at start */
@@ -44,6 +51,14 @@ struct gateway {
 
 /* Counted by one loop, read by any thread. */
 struct gateway_counters {
+    _Atomic uint64_t assertions[JWT_ERROR_COUNT]; /* clients' own, by what was wrong with them */
+    _Atomic uint64_t identity_replays;            /* tokens of persons, used before */
+    _Atomic uint64_t tokens_given, tokens_refused;
+    _Atomic uint64_t throttled;       /* asked without a token, too often */
+    _Atomic uint64_t quotas_exceeded; /* by clients */
+    _Atomic uint64_t checks_refused;  /* of partners, all four kinds */
+    _Atomic uint64_t guessing;        /* refused checks above the limit */
+    _Atomic uint64_t lookups, lookup_alerts;
     struct histogram step_us[ROUTE_COUNT][FLOW_STEPS_MAX];
     _Atomic uint64_t answers[ROUTE_COUNT][6]; /* by status / 100 */
     _Atomic uint64_t problems[PROBLEM_COUNT];
@@ -66,13 +81,15 @@ struct loop_keys {
 struct gateway_loop {
     struct gateway *gateway;
     unsigned index;
-    pthread_t thread;
+    struct loop_thread *thread;
     struct loop *loop;
     struct http_loop *http;
     struct cache *cache;
     struct registry_reader *reader;
     struct journal *journal;
-    struct settings *settings; /* this loop's reference */
+    struct settings *settings;   /* this loop's reference */
+    struct directory *directory; /* this loop's reference */
+    struct throttle *throttle;   /* of those who ask without a token */
 
     struct crypto_mac *token_mac, *code_mac;
     struct crypto_aead *face_aead;

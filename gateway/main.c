@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "gateway/gateway.h"
 #include "gateway/log.h"
+#include "gateway/outbound/fetch.h"
 
 static const char help[] =
     "Usage: jwb-gateway --config FILE [--check-config | --print-config]\n"
@@ -31,7 +32,8 @@ static void reload(struct gateway *gateway, const char *path)
         buf_put_str(&why, "public.plain_http can't change while the gateway runs");
         settings_release(&settings);
     }
-    if (!settings) {
+    if (!settings || !gateway_reload(gateway, settings, &why)) {
+        settings_release(&settings);
         log_event(LOG_ERROR, "reload refused, the old configuration stays",
                   LOG_BYTES("why", buf_bytes(&why)));
         return;
@@ -43,7 +45,6 @@ static void reload(struct gateway *gateway, const char *path)
     if (why.len)
         log_event(LOG_WARNING, "changes that need a restart", LOG_BYTES("keys", buf_bytes(&why)));
     log_set_level(config_log_level(settings->config));
-    gateway_reload(gateway, settings);
     log_event(LOG_INFO, "reloaded");
 }
 
@@ -60,7 +61,8 @@ static int serve(const char *path)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to answer, as a full disk is */
-    json_object_seed(0);      /* before there are threads */
+    json_object_seed(0);      /* before there are threads, as is the next */
+    fetch_init();
 
     struct settings *settings = settings_load(path, &why);
     if (settings && !settings_can_sign(settings, &why))

@@ -76,6 +76,14 @@ static const struct plain {
     P("http_requests_total",            "counter", "Requests received.",                           http, requests)
     P("http_malformed_total",           "counter", "Requests refused as malformed.",               http, malformed)
     P("verify_signatures_total",        "counter", "Codes whose signature was checked.",           gateway, slow_path)
+    P("tokens_given_total",             "counter", "Access tokens given.",                         gateway, tokens_given)
+    P("tokens_refused_total",           "counter", "Requests for a token refused.",                gateway, tokens_refused)
+    P("throttled_total",                "counter", "Requests without a token, too many from an address.", gateway, throttled)
+    P("quotas_exceeded_total",          "counter", "Requests of clients beyond their quota.",      gateway, quotas_exceeded)
+    P("checks_refused_total",           "counter", "Partners' checks without consent or match.",   gateway, checks_refused)
+    P("guessing_total",                 "counter", "Checks of partners that had too many refused.", gateway, guessing)
+    P("lookups_total",                  "counter", "Inspectors' lookups without a code.",          gateway, lookups)
+    P("lookup_alerts_total",            "counter", "Lookups above the limit of a person.",         gateway, lookup_alerts)
     P("redis_trips_total",              "counter", "Trips to Redis.",                              cache, trips)
     P("redis_trips_unanswered_total",   "counter", "Trips without an answer in time.",             cache, unanswered)
     P("redis_trips_refused_total",      "counter", "Trips that could not start.",                  cache, refused)
@@ -127,6 +135,21 @@ static void put_words(struct buf *out, const struct gateway *gateway)
         buf_printf(out, "jwb_status_beliefs_total{belief=\"%s\"} %llu\n", beliefs[i],
                    (unsigned long long)sum(gateway, part_gateway,
                                            offsetof(struct gateway_counters, beliefs[i])));
+    head(out, "assertions_total", "counter", "Clients' assertions by what was wrong with them.");
+    for (int i = 0; i < JWT_ERROR_COUNT; i++)
+        buf_printf(out, "jwb_assertions_total{result=\"%s\"} %llu\n", jwt_error_text(i),
+                   (unsigned long long)sum(gateway, part_gateway,
+                                           offsetof(struct gateway_counters, assertions[i])));
+    const struct identity_counters *identity = identity_counters(gateway->identity);
+    head(out, "identity_tokens_total", "counter",
+         "Tokens of the identity provider by what was wrong with them.");
+    for (int i = 0; i < JWT_ERROR_COUNT; i++) {
+        uint64_t n = i == JWT_REPLAYED ? sum(gateway, part_gateway,
+                                             offsetof(struct gateway_counters, identity_replays))
+                                       : load(&identity->tokens[i]);
+        buf_printf(out, "jwb_identity_tokens_total{result=\"%s\"} %llu\n", jwt_error_text(i),
+                   (unsigned long long)n);
+    }
     head(out, "problems_total", "counter", "Refusals by problem code.");
     for (int i = 0; i < PROBLEM_COUNT; i++)
         buf_printf(out, "jwb_problems_total{code=\"%s\"} %llu\n", problem_code(i),
@@ -201,6 +224,7 @@ static void put_process(struct buf *out, const struct gateway *gateway)
 {
     const struct registry_counters *registry = registry_counters(gateway->registry);
     const struct relay_counters *relay = relay_counters(gateway->relay);
+    const struct identity_counters *identity = identity_counters(gateway->identity);
     uint64_t compared_us = copy_compared_us(gateway->copy);
     head(out, "build_info", "gauge", "The running version.");
     buf_printf(out, "jwb_build_info{version=\"%s\"} 1\n", JWB_VERSION);
@@ -224,6 +248,17 @@ static void put_process(struct buf *out, const struct gateway *gateway)
         load(&relay->rebuilds));
     put(out, "redis_restarts_total", "counter", "Restarts and losses of Redis noticed.",
         load(&relay->redis_restarts));
+    put(out, "directory_clients", "gauge", "Clients known to this gateway, open or not.",
+        load(&gateway->directories.clients));
+    put(out, "directory_shut_out", "gauge", "Persons shut out.",
+        load(&gateway->directories.shut_out));
+    head(out, "directory_age_seconds", "gauge", "Since the directory was last known to be new.");
+    buf_printf(out, "jwb_directory_age_seconds %g\n",
+               (double)(clock_mono_us() - load(&gateway->directories.checked_us)) / 1e6);
+    put(out, "identity_fetches_total", "counter", "Fetches of the identity provider's keys.",
+        load(&identity->fetches));
+    put(out, "identity_fetch_failures_total", "counter", "Of these, failed.",
+        load(&identity->fetch_failures));
     put(out, "pictures_waiting", "gauge", "Pictures waiting for a worker.",
         worker_pool_waiting(gateway->workers));
     head(out, "comparison_age_seconds", "gauge", "Since the last comparison began; NaN: in doubt.");
@@ -234,12 +269,24 @@ static void put_process(struct buf *out, const struct gateway *gateway)
         buf_put_str(out, "jwb_comparison_age_seconds NaN\n");
 }
 
+/* Nothing is told of what can't be found out. */
+static void put_access_requests(struct buf *out, struct gateway_loop *home)
+{
+    uint64_t waiting, overdue;
+    if (registry_access_waiting(home->reader, civil_day_at(clock_wall_s()), &waiting, &overdue) !=
+        REGISTRY_OK)
+        return;
+    put(out, "access_requests_waiting", "gauge", "Applications that wait for a decision.", waiting);
+    put(out, "access_requests_overdue", "gauge", "Of these, past their day.", overdue);
+}
+
 static enum step_result answer_metrics(struct metrics *m)
 {
     const struct gateway *gateway = m->op.home->gateway;
     struct buf out;
     buf_init(&out, http_alloc(m->op.http, METRICS_BYTES_MAX), METRICS_BYTES_MAX);
     put_process(&out, gateway);
+    put_access_requests(&out, m->op.home);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         put(&out, plain[i].name, plain[i].type, plain[i].help,
             sum(gateway, plain[i].part, plain[i].offset));

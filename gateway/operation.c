@@ -7,6 +7,8 @@
 #include "gateway/home.h"
 #include "gateway/log.h"
 
+#define ANSWER_HEADERS_MAX 6 /* of a step's own */
+
 static void step_over(struct operation *op)
 {
     uint64_t now_us = clock_mono_us(), us = now_us - op->step_began_us;
@@ -48,31 +50,85 @@ static bool prefers_english(struct bytes accepted)
     return false;
 }
 
-static enum problem authorize(struct operation *op)
+/* What the token says, if it is ours and alive. */
+static enum problem read_token(struct operation *op, struct bytes authorization)
 {
-    if (!op->route->roles && !op->route->scope)
-        return PROBLEM_COUNT; /* whoever asks, and whatever he shows */
-    struct bytes authorization = http_header(op->http, "authorization");
-    if (authorization.len == 0)
-        return op->route->roles ? PROBLEM_TOKEN_MISSING : PROBLEM_COUNT;
+    struct buf storage;
     if (authorization.len < 7 || strncasecmp((const char *)authorization.data, "Bearer ", 7))
         return PROBLEM_TOKEN_INVALID;
-    struct buf storage;
     buf_init(&storage, http_room(op->http, TOKEN_TEXT_BYTES_MAX), TOKEN_TEXT_BYTES_MAX);
     switch (token_read(bytes_trim(bytes_from(authorization, 7)), clock_wall_s(), &crypto_openssl,
                        op->home->token_mac, &storage, &op->asker)) {
     case TOKEN_OK:
-        break;
+        return PROBLEM_COUNT;
     case TOKEN_ERR_MALFORMED:
     case TOKEN_ERR_MAC:
         return PROBLEM_TOKEN_INVALID;
     case TOKEN_ERR_EXPIRED:
         return PROBLEM_TOKEN_EXPIRED;
     case TOKEN_ERR_CRYPTO:
-        return PROBLEM_OURS;
+        break;
     }
-    bool role_may = op->route->roles == 0 || (op->route->roles & 1u << op->asker.role);
-    bool scope_may = (op->asker.scopes & op->route->scope) == op->route->scope;
+    return PROBLEM_OURS;
+}
+
+/* Are the client and the person still let in? A client's present scopes limit its token's. */
+static enum problem ask_directory(struct operation *op)
+{
+    struct gateway_loop *home = op->home;
+    struct token_claims *asker = &op->asker;
+    if (!directory_use(&home->gateway->directories, &home->directory))
+        return PROBLEM_DIRECTORY_UNAVAILABLE;
+    if (directory_shut_out(home->directory, asker->role, asker->subject))
+        return PROBLEM_TOKEN_REVOKED;
+    if (asker->role == TOKEN_ROLE_HOLDER)
+        return PROBLEM_COUNT;
+    const struct registry_client *client = directory_client(home->directory, asker->client);
+    if (!client || !client_is_open(client, asker->role, clock_wall_s()))
+        return PROBLEM_TOKEN_REVOKED;
+    op->directory = directory_take(home->directory);
+    op->client = client;
+    asker->scopes &= client->scopes;
+    return PROBLEM_COUNT;
+}
+
+/* Whoever sends something without a token is known by his address alone. */
+static enum problem throttle(struct operation *op)
+{
+    struct gateway_loop *home = op->home;
+    const struct config *config = home->settings->config;
+    uint8_t peer[16], key[THROTTLE_KEY_BYTES];
+    unsigned wait_ms = 0;
+    if (config->throttle_anonymous_per_minute == 0)
+        return PROBLEM_COUNT;
+    if (!http_peer(op->http, peer))
+        return PROBLEM_TOO_MANY_REQUESTS; /* he is gone, and reads no answer */
+    throttle_key_of(peer, http_header_list(op->http, "x-forwarded-for"),
+                    config->throttle_trusted_proxies, key);
+    if (throttle_take(home->throttle, key, (unsigned)config->throttle_anonymous_per_minute,
+                      (unsigned)config->throttle_anonymous_burst, clock_mono_us(), &wait_ms))
+        return PROBLEM_COUNT;
+    count(&home->counters.throttled);
+    op->retry_after_s = wait_ms / 1000 + 1;
+    return PROBLEM_TOO_MANY_REQUESTS;
+}
+
+static enum problem authorize(struct operation *op)
+{
+    const struct route *route = op->route;
+    struct bytes authorization = http_header(op->http, "authorization");
+    bool wanted = route->roles || route->scope; /* else whoever asks, and whatever he shows */
+    if (!wanted || authorization.len == 0)
+        return route->roles                         ? PROBLEM_TOKEN_MISSING
+               : strcmp(route->method, "POST") == 0 ? throttle(op)
+                                                    : PROBLEM_COUNT;
+    enum problem problem = read_token(op, authorization);
+    if (problem == PROBLEM_COUNT)
+        problem = ask_directory(op);
+    if (problem != PROBLEM_COUNT)
+        return problem;
+    bool role_may = route->roles == 0 || (route->roles & 1u << op->asker.role);
+    bool scope_may = (op->asker.scopes & route->scope) == route->scope;
     return role_may && scope_may ? PROBLEM_COUNT : PROBLEM_FORBIDDEN;
 }
 
@@ -124,16 +180,38 @@ void operation_refuse(struct gateway_loop *home, const struct route *other_metho
     operation_fail(op, other_method ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND, NULL, NULL);
 }
 
+void operation_header(struct operation *op, const char *name, struct bytes value)
+{
+    CHECK(op->extra_count < OPERATION_EXTRA_MAX);
+    op->extra[op->extra_count++] = (struct http_answer_header){name, value};
+}
+
+bool operation_person(const struct operation *op, uint8_t person[REGISTRY_ID_BYTES])
+{
+    struct buf id;
+    buf_init(&id, person, REGISTRY_ID_BYTES);
+    return op->asker.role == TOKEN_ROLE_HOLDER && buf_put_from_hex(&id, op->asker.subject) &&
+           id.len == REGISTRY_ID_BYTES;
+}
+
+bool operation_record_also(struct operation *op, struct journal_record *record)
+{
+    record->request_id = op->id;
+    record->at_us = clock_wall_us();
+    if (record->role == TOKEN_ROLE_ANYBODY)
+        record->role = (uint8_t)op->asker.role;
+    if (record->subject.len == 0)
+        record->subject = op->asker.subject;
+    if (record->client.len == 0)
+        record->client = op->asker.client;
+    return journal_append(op->home->journal, record) == JOURNAL_OK;
+}
+
 enum step_result operation_record(struct operation *op, struct journal_record *record)
 {
     struct gateway_loop *home = op->home;
-    record->request_id = op->id;
-    record->at_us = clock_wall_us();
-    record->role = (uint8_t)op->asker.role;
-    record->subject = op->asker.subject;
-    record->client = op->asker.client;
     op->recorded = false;
-    if (journal_append(home->journal, record) != JOURNAL_OK)
+    if (!operation_record_also(op, record))
         return STEP_NEXT;
     op->next = NULL;
     *home->recording_tail = op;
@@ -187,11 +265,11 @@ enum step_result operation_answer(struct operation *op, unsigned status, const c
                                   size_t header_count)
 {
     static const char no_store[] = "no-store";
-    struct http_answer_header all[12];
+    struct http_answer_header all[3 + OPERATION_EXTRA_MAX + ANSWER_HEADERS_MAX];
     char *id = http_room(op->http, 16);
     struct buf text;
     bool own_cache_control = false;
-    CHECK(header_count <= 8);
+    CHECK(header_count <= ANSWER_HEADERS_MAX);
     for (size_t i = 0; i < header_count; i++) {
         all[i] = headers[i];
         own_cache_control |= !strcmp(headers[i].name, "cache-control");
@@ -203,7 +281,9 @@ enum step_result operation_answer(struct operation *op, unsigned status, const c
     if (!own_cache_control)
         all[header_count++] =
             (struct http_answer_header){"cache-control", bytes_of(no_store, sizeof no_store - 1)};
-    if (op->home->settings->config->http_server_timing && op->step > 0) {
+    for (unsigned i = 0; i < op->extra_count; i++)
+        all[header_count++] = op->extra[i];
+    if (op->home->settings->config->http_server_timing && op->step > 0 && !op->untimed) {
         buf_init(&text, http_room(op->http, 512), 512);
         put_timing(op, &text);
         all[header_count++] = (struct http_answer_header){"server-timing", buf_bytes(&text)};
@@ -220,6 +300,7 @@ enum step_result operation_answer(struct operation *op, unsigned status, const c
     if (op->step_began_us) /* a request refused before its first step has none */
         histogram_observe(&counters->step_us[op->route->id][op->step],
                           clock_mono_us() - op->step_began_us);
+    directory_release(&op->directory);
     http_respond(op->http, &answer);
     return STEP_DONE;
 }
@@ -227,6 +308,28 @@ enum step_result operation_answer(struct operation *op, unsigned status, const c
 enum step_result operation_answer_json(struct operation *op, unsigned status, struct bytes body)
 {
     return operation_answer(op, status, "application/json", body, NULL, 0);
+}
+
+static struct bytes retry_after(const struct operation *op)
+{
+    struct buf text;
+    buf_init(&text, http_room(op->http, 16), 16);
+    buf_put_decimal(&text, op->retry_after_s ? op->retry_after_s : PROBLEM_RETRY_AFTER_S);
+    return buf_bytes(&text);
+}
+
+static struct bytes allowed_methods(const struct operation *op)
+{
+    struct buf text;
+    buf_init(&text, http_room(op->http, 64), 64);
+    for (unsigned id = 0; id < ROUTE_COUNT; id++) {
+        const struct route *route = route_at((enum route_id)id);
+        if (strcmp(route->path, op->route->path))
+            continue;
+        buf_put_str(&text, text.len ? ", " : "");
+        buf_put_str(&text, strcmp(route->method, "GET") ? route->method : "GET, HEAD");
+    }
+    return buf_bytes(&text);
 }
 
 enum step_result operation_fail(struct operation *op, enum problem problem, const char *reason,
@@ -240,15 +343,11 @@ enum step_result operation_fail(struct operation *op, enum problem problem, cons
     count(&op->home->counters.problems[problem]);
     unsigned status = problem_status(problem);
     if (problem_fault(problem) == PROBLEM_FAULT_NOT_NOW)
-        header = (struct http_answer_header){"retry-after", BYTES(PROBLEM_RETRY_AFTER_S)},
-        headers = 1;
+        header = (struct http_answer_header){"retry-after", retry_after(op)}, headers = 1;
     else if (status == 401)
         header = (struct http_answer_header){"www-authenticate", BYTES("Bearer")}, headers = 1;
     else if (status == 405)
-        header = (struct http_answer_header){"allow", !strcmp(op->route->method, "GET")
-                                                          ? BYTES("GET, HEAD")
-                                                          : bytes_str(op->route->method)},
-        headers = 1;
+        header = (struct http_answer_header){"allow", allowed_methods(op)}, headers = 1;
     return operation_answer(op, status, "application/problem+json", buf_bytes(&body), &header,
                             headers);
 }

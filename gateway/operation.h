@@ -12,14 +12,19 @@
 #include "gateway/http/http.h"
 #include "gateway/problem.h"
 #include "protocol/token.h"
+#include "registry/registry.h"
 
+struct directory;
 struct gateway_loop;
 struct operation;
+struct registry_client;
 struct route;
 
 enum step_result { STEP_NEXT, STEP_WAIT, STEP_DONE };
 
-#define FLOW_STEPS_MAX 8
+#define FLOW_STEPS_MAX 12
+
+#define OPERATION_EXTRA_MAX 3
 
 struct flow {
     const char *name;
@@ -39,7 +44,13 @@ struct operation {
     struct bytes rest; /* what the '*' of the route's path stands for */
     uint64_t id;       /* told in x-request-id, the log, and the evidence */
     bool english;
-    struct token_claims asker; /* role TOKEN_ROLE_ANYBODY without a token; views into the pool */
+    struct token_claims asker;   /* role TOKEN_ROLE_ANYBODY without a token; views into the pool */
+    struct directory *directory; /* what `client` points into; a reference until the answer */
+    const struct registry_client *client;                 /* of a token that names one; else NULL */
+    struct http_answer_header extra[OPERATION_EXTRA_MAX]; /* of operation_header */
+    unsigned extra_count;
+    bool untimed;           /* the time it took is not told */
+    unsigned retry_after_s; /* told by a problem that is not now; 0: the least */
     unsigned step;
     uint64_t step_began_us;
     uint32_t step_us[FLOW_STEPS_MAX];
@@ -75,6 +86,15 @@ void operation_resume(struct operation *op);
  * it is. */
 bool operation_body_is(const struct operation *op, const char *media_type);
 
+/* Adds a header to whatever the answer will be; the value is static or from the request's pool. */
+void operation_header(struct operation *op, const char *name, struct bytes value);
+/* The holder id in a holder's token; false: there is none. */
+bool operation_person(const struct operation *op, uint8_t person[REGISTRY_ID_BYTES]);
+
+/* Appends one of several records of a request; operation_record with the last one is due. False:
+ * the turn's buffer is full, and the evidence can't be written. Who asks is taken from the token
+ * where the record does not say it. */
+bool operation_record_also(struct operation *op, struct journal_record *record);
 /* Appends evidence; the step then returns what this returns. STEP_WAIT: when the turn's record is
  * written, or was not, op->recorded says which and the flow goes on. */
 enum step_result operation_record(struct operation *op, struct journal_record *record);

@@ -17,7 +17,7 @@ enum problem_fault {
     PROBLEM_FAULT_OURS,
 };
 
-#define PROBLEM_RETRY_AFTER_S  "1"
+#define PROBLEM_RETRY_AFTER_S  1 /* unless the problem knows better */
 #define PROBLEM_BODY_BYTES_MAX 768
 
 const char *problem_code(enum problem problem);

@@ -31,7 +31,7 @@ struct relay_change {
 
 struct relay {
     struct gateway *gateway;
-    pthread_t thread;
+    struct loop_thread *thread;
     struct loop *loop;
     struct cache *cache;
     struct registry_reader *reader;
@@ -46,6 +46,7 @@ struct relay {
     bool run_owed;   /* the registry must be told of this Redis before it gets a list */
     bool run_first;  /* and no other was there before it */
     bool redis_told; /* its state was logged */
+    bool directory_follows;
     uint8_t array[STATUS_LIST_BYTES];
     struct relay_counters counters;
 };
@@ -378,6 +379,18 @@ static void tell_redis(struct relay *r, enum cache_state state)
                                                         "noeviction"));
 }
 
+static void follow_directory(struct relay *r)
+{
+    bool follows = directory_follow(&r->gateway->directories, r->reader);
+    if (follows == r->directory_follows)
+        return;
+    r->directory_follows = follows;
+    if (follows)
+        log_event(LOG_INFO, "the directory of clients is up to date again");
+    else
+        log_event(LOG_ERROR, "the directory of clients can't be read, or went back");
+}
+
 static void poll_due(struct loop_timer *timer)
 {
     struct relay *r = (struct relay *)((char *)timer - offsetof(struct relay, poll));
@@ -393,6 +406,8 @@ static void poll_due(struct loop_timer *timer)
         compare(r, due);
         clear_outbox(r);
     }
+    if (committed || due)
+        follow_directory(r);
     for (size_t i = 0; i < r->list_count; i++)
         if (!r->lists[i].asked) /* Redis left the question unanswered */
             advance(&r->lists[i]);
@@ -418,13 +433,6 @@ static void cache_changed(void *context, enum cache_state state)
         compare(r, true);
 }
 
-static void *run(void *context)
-{
-    struct relay *r = context;
-    loop_run(r->loop);
-    return NULL;
-}
-
 struct relay *relay_start(struct gateway *gateway, const struct cache_options *options)
 {
     const struct config *config = gateway->settings->config;
@@ -446,15 +454,17 @@ struct relay *relay_start(struct gateway *gateway, const struct cache_options *o
     r->cache = cache_create(r->loop, &own, cache_changed, r);
     r->poll.fire = poll_due;
     compare(r, false);
+    r->directory_follows = true;
+    follow_directory(r);
     loop_timer_start(r->loop, &r->poll, r->poll_ms);
-    CHECK(pthread_create(&r->thread, NULL, run, r) == 0);
+    r->thread = loop_thread_start(r->loop);
     return r;
 }
 
 void relay_stop(struct relay *r)
 {
     loop_stop(r->loop);
-    pthread_join(r->thread, NULL);
+    loop_thread_wait(r->thread);
     loop_timer_stop(&r->poll);
     cache_destroy(&r->cache);
     registry_reader_destroy(&r->reader);
@@ -467,6 +477,7 @@ void relay_destroy(struct relay **relay)
     if (!r)
         return;
     loop_destroy(&r->loop);
+    loop_thread_end(&r->thread);
     free(r);
 }
 

@@ -12,7 +12,7 @@
 
 /* The copy has been compared once when this returns, if the registry let it. NULL: ours. */
 struct relay *relay_start(struct gateway *gateway, const struct cache_options *options);
-/* Joins the thread. What the registry's writer still has of it is finished by registry_close, after
+/* Stops its loop. What the registry's writer still has of it is finished by registry_close, after
  * which relay_destroy may free it. */
 void relay_stop(struct relay *relay);
 void relay_destroy(struct relay **relay);

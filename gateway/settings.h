@@ -1,19 +1,23 @@
-/* What SIGHUP can replace: configuration, signing keys, certificate. Immutable once made, shared by
- * all threads, counted. */
+/* What SIGHUP can replace: configuration, signing keys, field policy, certificate. Immutable once
+ * made, shared by all threads, counted. */
 #ifndef GATEWAY_SETTINGS_H
 #define GATEWAY_SETTINGS_H
 
 #include <stdatomic.h>
 
+#include "gateway/config/calendar.h"
 #include "gateway/config/config.h"
 #include "gateway/config/keyfile.h"
+#include "gateway/config/policy.h"
 #include "gateway/http/http.h"
 
 struct settings {
     _Atomic unsigned references;
     struct config *config;
-    struct keyfile keys;  /* of use code; private parts included */
-    struct http_tls *tls; /* NULL: plain HTTP */
+    struct keyfile keys; /* private parts included */
+    struct policy *policy;
+    struct calendar *calendar; /* working days */
+    struct http_tls *tls;      /* NULL: plain HTTP */
 };
 
 /* Reads the file and, of what it names, keys and certificate. NULL with a sentence in `why`;

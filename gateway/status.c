@@ -88,11 +88,11 @@ static enum step_result read_handles(struct status *s)
     return STEP_NEXT;
 }
 
-/* An issuer's client identifier is its code. */
+/* An authority's client carries its code. */
 static bool may_know(const struct status *s)
 {
     return s->op.asker.role != TOKEN_ROLE_ISSUER ||
-           bytes_equal(s->op.asker.client, s->query.licence.issuer_code);
+           bytes_equal(bytes_str(s->op.client->organisation), s->query.licence.issuer_code);
 }
 
 /* Unknown and could-not-find-out are two different answers. */

@@ -2,21 +2,25 @@
  *
  * The first failure wins, in the order of docs/PROTOCOL.md. Whatever the result, a request that was
  * understood goes through to `record` and `answer`. */
-#include <jansson.h>
-
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "gateway/body.h"
 #include "gateway/face.h"
 #include "gateway/home.h"
+#include "gateway/json.h"
+#include "gateway/quota.h"
+#include "gateway/receipts.h"
+#include "gateway/scan_entry.h"
 
 #define VERIFY_STEPS(S)                                                                            \
     S(read_code)       /* body -> bytes -> claims; key, lifetime             */                    \
+    S(admit)           /* this type, for this purpose; the asker's quota     */                    \
     S(ask_cache)       /* one pipelined trip: MAC, status, face, first scan  */                    \
     S(check_signature) /* only if the MAC was not there                      */                    \
     S(ask_registry)    /* only what the two witnesses did not settle         */                    \
     S(count_scan)      /* slow path only: second trip                        */                    \
-    S(apply_policy)    /* single use; role -> fields shown                   */                    \
+    S(apply_policy)    /* single use; role, type, purpose -> fields shown    */                    \
+    S(sign_receipt)    /* partners only                                      */                    \
     S(record)          /* evidence before answer                             */                    \
     S(answer)
 
@@ -25,6 +29,8 @@ struct verify {
     uint8_t cose[CODE_COSE_BYTES_MAX];
     struct code code; /* views into cose */
     bool parsed, authentic;
+    struct bytes purpose;
+    struct quota quota;
 
     enum verdict_reason reason;
     bool settled; /* the reason is final, nothing more is asked */
@@ -39,8 +45,15 @@ struct verify {
     bool counted;     /* this scan is the first of its kind */
     uint8_t own_entry[CACHE_ENTRY_BYTES_MAX], first_entry[CACHE_ENTRY_BYTES_MAX];
     struct buf own, first;
+    struct scan_entry first_scan; /* views into first_entry */
 
-    struct buf face; /* JSON members; empty: none yet */
+    uint8_t acting; /* as what it was displayed; CACHE_ACTING_UNKNOWN */
+    struct face face;
+    bool face_known;  /* else the code's own claims are all there is */
+    struct buf shown; /* the answer's `licence`; empty: none */
+    uint32_t fields;  /* set of those in it */
+    unsigned keep_days;
+    struct buf receipt; /* a member of the answer */
     struct registry_query *query;
     enum problem problem; /* PROBLEM_COUNT: none */
 };
@@ -62,9 +75,23 @@ static enum cache_count counts_as(const struct verify *v)
                                                     : CACHE_COUNT_NONE;
 }
 
-static bool sees_full_face(const struct verify *v)
+static struct bytes type_code(struct verify *v)
 {
-    return v->op.asker.role == TOKEN_ROLE_INSPECTOR;
+    const struct registry_catalogue_entry *type =
+        v->parsed ? gateway_licence_type(v->op.home, v->code.claims.type) : NULL;
+    return type ? bytes_str(type->code) : BYTES("");
+}
+
+/* A holder's rules are for his own licences; of what others display he sees what anybody does. */
+static enum token_role policy_role(const struct verify *v)
+{
+    return v->op.asker.role == TOKEN_ROLE_HOLDER ? TOKEN_ROLE_ANYBODY : v->op.asker.role;
+}
+
+/* Which fields this asker sees. Asked for at each use: a reload may come between two steps. */
+static const struct policy_rule *rule_for(struct verify *v)
+{
+    return policy_find(v->op.home->settings->policy, type_code(v), policy_role(v), v->purpose);
 }
 
 /* ---- read_code ---- */
@@ -114,29 +141,61 @@ static enum step_result read_code(struct verify *v)
 {
     struct bytes body = http_body(v->op.http);
     v->problem = PROBLEM_COUNT;
+    v->acting = CACHE_ACTING_UNKNOWN;
     v->own = (struct buf)BUF_OVER(v->own_entry);
     v->first = (struct buf)BUF_OVER(v->first_entry);
     if (operation_body_is(&v->op, "text/plain"))
         return read_text(v, body);
     if (!operation_body_is(&v->op, "application/json"))
         return operation_fail(&v->op, PROBLEM_MEDIA_TYPE, NULL, "text/plain, application/json");
-    json_t *document = json_loadb((const char *)body.data, body.len, JSON_REJECT_DUPLICATES, NULL);
-    json_t *code = json_object_get(document, "code");
+    struct bytes text;
+    const struct body_member members[] = {
+        {.name = "code", .kind = BODY_TEXT, .bytes_max = CODE_TEXT_BYTES_MAX, .text = &text},
+        {.name = "purpose",
+         .kind = BODY_OPTIONAL,
+         .bytes_max = ACCESS_PURPOSE_BYTES_MAX,
+         .text = &v->purpose},
+    };
     enum step_result result =
-        json_is_string(code) && json_object_size(document) == 1
-            ? read_text(v, bytes_of(json_string_value(code), json_string_length(code)))
-            : operation_fail(&v->op, PROBLEM_MALFORMED_BODY, NULL, "{\"code\": \"...\"}");
-    json_decref(document);
-    return result;
+        body_read(&v->op, members, 2, "{\"code\": \"...\", \"purpose\": \"...\"}");
+    return result == STEP_NEXT ? read_text(v, text) : result;
+}
+
+/* ---- admit: all that can be refused before a scan is counted ---- */
+
+/* A partner asks for one of its purposes, and gets a receipt: what can't be had is said before its
+ * scan is spent. */
+static enum problem admit_partner(struct verify *v)
+{
+    const struct registry_client *client = v->op.client;
+    if (!v->purpose.data)
+        v->purpose = bytes_str(client->purpose_count ? client->purposes[0] : "");
+    const struct policy_purpose *purpose = policy_purpose(v->op.home->settings->policy, v->purpose);
+    if (!purpose || !client_has_purpose(client, v->purpose))
+        return PROBLEM_PURPOSE_NOT_ALLOWED;
+    v->keep_days = purpose->keep_days;
+    return receipts_can_sign(v->op.home) ? PROBLEM_COUNT : PROBLEM_SIGNING_UNAVAILABLE;
+}
+
+static enum step_result admit(struct verify *v)
+{
+    const struct registry_client *client = v->op.client;
+    enum problem problem = PROBLEM_COUNT;
+    if (v->op.asker.role == TOKEN_ROLE_PARTNER)
+        problem = admit_partner(v);
+    else if (v->purpose.data)
+        problem = PROBLEM_PURPOSE_NOT_ALLOWED;
+    else
+        v->purpose = BYTES(PURPOSE_INSPECTION);
+    if (problem == PROBLEM_COUNT && client && v->parsed && !client_has_type(client, type_code(v)))
+        problem = PROBLEM_TYPE_NOT_ALLOWED;
+    if (problem != PROBLEM_COUNT)
+        return operation_fail(&v->op, problem, NULL, NULL);
+    return quota_take(&v->quota, &v->op);
 }
 
 /* ---- ask_cache ---- */
 
-/* A scan's entry: time (8 octets), SHA-256 of the Idempotency-Key (32; zeros without one), length
- * of the client (1), client, an inspector's agency. */
-#define ENTRY_CLIENT 40
-
-/* An inspector's subject is <agency>/<officer>; who he is stays out of Redis. */
 static struct bytes agency_of(struct bytes subject)
 {
     const uint8_t *slash = memchr(subject.data, '/', subject.len);
@@ -145,39 +204,23 @@ static struct bytes agency_of(struct bytes subject)
 
 static void write_entry(struct verify *v)
 {
-    struct bytes key = http_header(v->op.http, "idempotency-key");
-    uint8_t hash[CRYPTO_HASH_BYTES] = {0};
-    int64_t now = clock_wall_s();
-    if (key.len)
-        CHECK(crypto_openssl.sha256(&key, 1, hash) == CRYPTO_OK);
-    buf_put_u32be(&v->own, (uint32_t)(now >> 32));
-    buf_put_u32be(&v->own, (uint32_t)now);
-    buf_put(&v->own, bytes_of(hash, sizeof hash));
-    buf_put_u8(&v->own, (uint8_t)v->op.asker.client.len);
-    buf_put(&v->own, v->op.asker.client);
-    if (counts_as(v) == CACHE_COUNT_INSPECTOR)
-        buf_put(&v->own, agency_of(v->op.asker.subject));
+    bool inspector = counts_as(v) == CACHE_COUNT_INSPECTOR;
+    const struct scan_entry entry = {
+        .at = clock_wall_s(),
+        .key = http_header(v->op.http, "idempotency-key"),
+        .purpose = v->purpose,
+        .client = v->op.asker.client,
+        .agency = inspector ? agency_of(v->op.asker.subject) : BYTES(""),
+    };
+    scan_entry_write(&v->own, &entry);
     CHECK(buf_ok(&v->own)); /* 41 + two texts of a token, of at most 64 */
-}
-
-/* Is it as write_entry makes them? Redis may hold anything. */
-static bool entry_readable(struct bytes entry)
-{
-    if (entry.len <= ENTRY_CLIENT)
-        return false;
-    size_t client = entry.data[ENTRY_CLIENT];
-    struct bytes texts = bytes_from(entry, ENTRY_CLIENT + 1);
-    return memcmp(entry.data, "\0\0\0", 4) == 0 && /* before 2106 */
-           client <= texts.len && texts.len - client <= TOKEN_SUBJECT_BYTES_MAX &&
-           utf8_printable(texts);
 }
 
 static void scan_was_counted(struct verify *v, bool counted, struct bytes first)
 {
-    v->scan_known = entry_readable(first);
+    buf_put(&v->first, first);
+    v->scan_known = scan_entry_read(buf_bytes(&v->first), &v->first_scan);
     v->counted = counted;
-    if (v->scan_known)
-        buf_put(&v->first, first);
 }
 
 /* Redis and the copy stand at the same change and differ all the same: it is no change on its way.
@@ -202,12 +245,16 @@ static void cache_answered(struct cache_ask *ask)
     if (v->belief == COPY_ASK_DIFFER && list_is_damaged(home->gateway->copy, ask))
         atomic_store_explicit(&home->gateway->list_suspect[claims->list % REGISTRY_LISTS_MAX], true,
                               memory_order_relaxed);
-    if (ask->answered && ask->code_known && ask->count != CACHE_COUNT_NONE)
+    if (ask->answered && ask->code_known && ask->count != CACHE_COUNT_NONE) {
         scan_was_counted(v, ask->counted, ask->first);
-    if (ask->answered && ask->face.len && sees_full_face(v)) {
-        buf_init(&v->face, http_room(v->op.http, CACHE_FACE_BYTES_MAX), CACHE_FACE_BYTES_MAX);
-        (void)face_open(home->face_aead, claims->list, claims->index, claims->version, ask->face,
-                        &v->face); /* one that does not open is as good as none */
+        v->acting = ask->acting;
+    }
+    if (ask->answered && ask->face.len) {
+        struct buf packed;
+        buf_init(&packed, http_room(v->op.http, CACHE_FACE_BYTES_MAX), CACHE_FACE_BYTES_MAX);
+        v->face_known = face_open(home->face_aead, claims->list, claims->index, claims->version,
+                                  ask->face, &packed) == CRYPTO_OK &&
+                        face_unpack(buf_bytes(&packed), &v->face); /* else as good as none */
     }
     operation_resume(&v->op);
 }
@@ -217,6 +264,8 @@ static enum step_result ask_cache(struct verify *v)
     struct gateway_loop *home = v->op.home;
     const struct code_claims *claims = &v->code.claims;
     v->belief = COPY_ASK_SILENT;
+    if (v->quota.result != QUOTA_OPEN)
+        return quota_refuse(&v->quota);
     if (v->settled)
         return STEP_NEXT;
     if (!gateway_mark_code(home, v->code.cose, v->ask.mac))
@@ -270,11 +319,11 @@ static void cache_face(struct verify *v)
 {
     struct gateway_loop *home = v->op.home;
     const struct registry_licence *licence = &v->query->licence;
-    uint8_t storage[CACHE_FACE_BYTES_MAX];
-    struct buf sealed = BUF_OVER(storage);
-    if (v->face.len <= FACE_BYTES_MAX &&
+    uint8_t packed_storage[FACE_BYTES_MAX], storage[CACHE_FACE_BYTES_MAX];
+    struct buf packed = BUF_OVER(packed_storage), sealed = BUF_OVER(storage);
+    if (face_pack(&v->face, &packed) &&
         face_seal(home->face_aead, licence->list, licence->index, licence->version,
-                  buf_bytes(&v->face), &sealed) == CRYPTO_OK)
+                  buf_bytes(&packed), &sealed) == CRYPTO_OK)
         cache_put_face(home->cache, licence->list, licence->index, buf_bytes(&sealed),
                        (unsigned)home->settings->config->cache_face_ttl_s);
 }
@@ -297,13 +346,12 @@ static enum step_result registry_answered(struct verify *v)
         return settle(v, bits_reason(v->ask.bits));
     }
     v->by = BY_REGISTRY;
-    if (sees_full_face(v)) {
-        size_t room = 2 * REGISTRY_LICENCE_BYTES_MAX; /* JSON escapes at most double a text */
-        buf_init(&v->face, http_room(v->op.http, room), room);
-        face_write_full(&v->face, licence);
-        if (valid)
-            cache_face(v);
+    if (!licence->superseded) {
+        v->face = face_of_licence(licence);
+        v->face_known = true;
     }
+    if (valid)
+        cache_face(v);
     return valid ? STEP_NEXT : settle(v, licence_status_reason(licence->status));
 }
 
@@ -323,7 +371,8 @@ static enum step_result ask_registry(struct verify *v)
     if (code_licence_expired(claims, clock_wall_s()))
         return settle(v, REASON_LICENCE_EXPIRED);
     count(&home->counters.beliefs[v->belief]);
-    if (v->belief == COPY_BELIEVED && v->ask.bits == 0 && (v->face.len || !sees_full_face(v))) {
+    if (v->belief == COPY_BELIEVED && v->ask.bits == 0 &&
+        (v->face_known || face_claims_suffice(rule_for(v)))) {
         v->as_of = v->known_us / 1000000;
         v->by = BY_CACHE;
         return STEP_NEXT;
@@ -365,6 +414,7 @@ static enum step_result count_scan(struct verify *v)
     memcpy(v->remember.mac, v->ask.mac, sizeof v->remember.mac);
     v->remember.issued_at = claims->issued_at;
     v->remember.ttl_s = (unsigned)life;
+    v->remember.acting = CACHE_ACTING_UNKNOWN;
     v->remember.count = counts_as(v);
     v->remember.entry = buf_bytes(&v->own);
     v->remember.done = cache_remembered;
@@ -387,30 +437,54 @@ static bool single_use_vouched(const struct verify *v)
            v->code.claims.issued_at > since;
 }
 
-/* The same partner asks again with the Idempotency-Key of its first scan. */
-static bool repeats_first_scan(const struct verify *v)
+/* A partner's first scan of this code, or its repetition. */
+static bool scan_is_single(const struct verify *v)
 {
-    static const uint8_t no_key[CRYPTO_HASH_BYTES];
-    struct bytes own = bytes_from(buf_bytes(&v->own), 8),
-                 first = bytes_from(buf_bytes(&v->first), 8);
-    return memcmp(own.data, no_key, sizeof no_key) != 0 && bytes_equal(own, first);
+    return v->scan_known &&
+           (v->counted || scan_entry_repeats(buf_bytes(&v->own), buf_bytes(&v->first)));
 }
 
 static enum step_result apply_policy(struct verify *v)
 {
-    if (v->op.asker.role == TOKEN_ROLE_PARTNER && v->authentic && v->reason == REASON_NONE) {
+    const bool partner = v->op.asker.role == TOKEN_ROLE_PARTNER;
+    if (partner && v->authentic && v->reason == REASON_NONE) {
         if (!single_use_vouched(v))
             v->problem = PROBLEM_SINGLE_USE_UNAVAILABLE;
-        else if (!v->counted && !repeats_first_scan(v))
+        else if (!scan_is_single(v))
             v->reason = REASON_CODE_ALREADY_USED;
     }
     if (v->problem != PROBLEM_COUNT)
         v->reason = REASON_STATUS_UNAVAILABLE;
-    if (!v->authentic || v->face.len)
+    if (!v->authentic || v->problem != PROBLEM_COUNT || (partner && !scan_is_single(v)))
+        return STEP_NEXT; /* fields are shown once, whatever the code is worth */
+    if (!v->face_known)
+        v->face =
+            face_of_claims(&v->code.claims, gateway_licence_type(v->op.home, v->code.claims.type));
+    size_t room = v->query ? FACE_JSON_BYTES_MAX : FACE_PACKED_JSON_BYTES_MAX;
+    buf_init(&v->shown, http_room(v->op.http, room), room);
+    buf_put_u8(&v->shown, '{');
+    v->fields = face_write(&v->shown, &v->face, rule_for(v), FIELDS_ALL);
+    buf_put_u8(&v->shown, '}');
+    return STEP_NEXT;
+}
+
+/* ---- sign_receipt ---- */
+
+static enum step_result sign_receipt(struct verify *v)
+{
+    const struct receipts_told told = {
+        .kind = RECEIPT_OF_CODE,
+        .subject = bytes_of(v->code.claims.cti, sizeof v->code.claims.cti),
+        .reason = v->reason,
+        .purpose = v->purpose,
+        .fields = v->fields,
+        .licence = buf_bytes(&v->shown),
+    };
+    if (v->op.asker.role != TOKEN_ROLE_PARTNER || v->problem != PROBLEM_COUNT)
         return STEP_NEXT;
-    buf_init(&v->face, http_room(v->op.http, CACHE_FACE_BYTES_MAX), CACHE_FACE_BYTES_MAX);
-    face_write_claims(&v->face, &v->code.claims,
-                      gateway_licence_type(v->op.home, v->code.claims.type));
+    buf_init(&v->receipt, http_room(v->op.http, RECEIPTS_JSON_BYTES_MAX), RECEIPTS_JSON_BYTES_MAX);
+    if (!receipts_put(&v->op, &told, &v->receipt))
+        v->problem = PROBLEM_SIGNING_UNAVAILABLE;
     return STEP_NEXT;
 }
 
@@ -422,19 +496,15 @@ static enum step_result record(struct verify *v)
         .kind = JOURNAL_VERIFY,
         .result = (uint8_t)verdict_reason_result(v->reason),
         .reason = (uint8_t)v->reason,
-        .place_known = v->parsed,
+        .place_known = v->authentic, /* else anybody could write looks at anybody's licence */
         .list = v->code.claims.list,
         .index = v->code.claims.index,
+        .acting = v->acting == CACHE_ACTING_UNKNOWN ? JOURNAL_ACTING_NONE : v->acting,
+        .fields = v->fields,
+        .purpose = v->purpose,
     };
     memcpy(record.cti, v->code.claims.cti, sizeof record.cti);
     return operation_record(&v->op, &record);
-}
-
-static void put_timestamp(struct buf *out, int64_t unix_s)
-{
-    buf_put_u8(out, '"');
-    buf_put_timestamp(out, unix_s);
-    buf_put_u8(out, '"');
 }
 
 /* For inspectors: when, and by which agency, this code was first scanned; null: could not find out.
@@ -446,25 +516,36 @@ static void put_first_scan(struct verify *v, struct buf *out)
         buf_put_str(out, "null");
         return;
     }
-    struct bytes first = buf_bytes(&v->first);
-    uint64_t at = 0;
-    for (int i = 0; i < 8; i++)
-        at = at << 8 | first.data[i];
-    struct bytes agency = bytes_from(first, ENTRY_CLIENT + 1 + first.data[ENTRY_CLIENT]);
-    buf_put_str(out, v->counted ? "{\"this\":true,\"at\":" : "{\"this\":false,\"at\":");
-    put_timestamp(out, (int64_t)at);
-    buf_put_str(out, ",\"agency\":");
-    buf_put_json(out, agency);
+    buf_put_u8(out, '{');
+    json_put_bool(out, "this", v->counted);
+    json_put_time(out, "at", v->first_scan.at);
+    json_put_text(out, "agency", v->first_scan.agency);
     buf_put_u8(out, '}');
+}
+
+/* As what the code was displayed: who stands there need not be the holder; null: could not find
+ * out. */
+static void put_displayed_by(const struct verify *v, struct buf *out)
+{
+    struct bytes acting = {0};
+    if (v->acting < ACTING_COUNT)
+        acting = bytes_str(registry_acting_text((enum registry_acting)v->acting));
+    json_put_text(out, "displayed_by", acting);
+}
+
+static void put_for_partner(struct verify *v, struct buf *out)
+{
+    json_put_text(out, "purpose", v->purpose);
+    json_put_date(out, "keep_until", civil_day_at(clock_wall_s()) + (int32_t)v->keep_days);
+    buf_put(out, buf_bytes(&v->receipt));
 }
 
 static enum step_result answer(struct verify *v)
 {
-    static const char *const by[] = {
-        [BY_CODE] = "\"code\"",
-        [BY_NOTHING] = "null",
-        [BY_CACHE] = "\"cache\"",
-        [BY_REGISTRY] = "\"registry\"",
+    static const struct bytes by[] = {
+        [BY_CODE] = BYTES("code"),
+        [BY_CACHE] = BYTES("cache"),
+        [BY_REGISTRY] = BYTES("registry"),
     };
     if (!v->op.recorded)
         return operation_fail(&v->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
@@ -472,30 +553,23 @@ static enum step_result answer(struct verify *v)
     if (v->problem != PROBLEM_COUNT)
         return operation_fail(&v->op, v->problem, NULL, NULL);
 
-    size_t room = v->face.len + 512;
+    size_t room = v->shown.len + v->receipt.len + 512;
     struct buf out;
     buf_init(&out, http_room(v->op.http, room), room);
-    buf_put_str(&out, "{\"result\":\"");
-    buf_put_str(&out, verdict_result_text(verdict_reason_result(v->reason)));
-    buf_put_str(&out, v->reason == REASON_NONE ? "\",\"reason\":null" : "\",\"reason\":\"");
-    if (v->reason != REASON_NONE) {
-        buf_put_str(&out, verdict_reason_text(v->reason));
-        buf_put_u8(&out, '"');
+    buf_put_u8(&out, '{');
+    json_put_verdict(&out, v->reason);
+    json_put_time(&out, "as_of", v->by == BY_NOTHING ? 0 : v->as_of);
+    json_put_text(&out, "by", by[v->by]);
+    if (v->shown.len) {
+        buf_put_str(&out, ",\"licence\":");
+        buf_put(&out, buf_bytes(&v->shown));
     }
-    buf_put_str(&out, ",\"as_of\":");
-    if (v->by == BY_NOTHING)
-        buf_put_str(&out, "null");
-    else
-        put_timestamp(&out, v->as_of);
-    buf_put_str(&out, ",\"by\":");
-    buf_put_str(&out, by[v->by]);
-    if (v->authentic && v->face.len) { /* Redis gave a face for the place, forged or not */
-        buf_put_str(&out, ",\"licence\":{");
-        buf_put(&out, buf_bytes(&v->face));
-        buf_put_u8(&out, '}');
-    }
-    if (v->authentic && v->op.asker.role == TOKEN_ROLE_INSPECTOR)
+    if (v->authentic && v->op.asker.role == TOKEN_ROLE_INSPECTOR) {
         put_first_scan(v, &out);
+        put_displayed_by(v, &out);
+    }
+    if (v->op.asker.role == TOKEN_ROLE_PARTNER)
+        put_for_partner(v, &out);
     buf_put_u8(&out, '}');
     CHECK(buf_ok(&out));
     return operation_answer_json(&v->op, 200, buf_bytes(&out));

@@ -66,6 +66,12 @@ struct bytes http_body(const struct http_request *request);
 /* The first header of that lowercase name, or an empty view with data NULL. Those that frame a
  * message are checked and not told: host, content-length, transfer-encoding, expect, upgrade. */
 struct bytes http_header(const struct http_request *request, const char *name);
+/* All headers of that lowercase name as one list (RFC 9110 section 5.3), joined by ", " in the
+ * order they came; the same view as http_header's when there is one or none. */
+struct bytes http_header_list(struct http_request *request, const char *name);
+/* Who is at the other end of the connection: an IPv6 address, or an IPv4 one as ::ffff:a.b.c.d.
+ * False: the connection is gone, nobody will read the answer. */
+bool http_peer(const struct http_request *request, uint8_t address[16]);
 /* Zeroed memory of the request's pool. Ends the process when memory is gone, as h2o does. */
 void *http_alloc(struct http_request *request, size_t size);
 /* The same for what will be written before it is read: not zeroed. */

@@ -196,16 +196,63 @@ struct bytes http_body(const struct http_request *request)
     return view(request->req->entity);
 }
 
-struct bytes http_header(const struct http_request *request, const char *name)
+/* The next header of that name at or after *i, which goes behind it; NULL: no more. */
+static const h2o_header_t *find_header(const struct http_request *request, struct bytes name,
+                                       size_t *i)
 {
     const h2o_headers_t *headers = &request->req->headers;
-    size_t len = strlen(name);
-    for (size_t i = 0; i < headers->size; i++) {
-        const h2o_header_t *header = &headers->entries[i];
-        if (header->name->len == len && memcmp(header->name->base, name, len) == 0)
-            return view(header->value);
+    while (*i < headers->size) {
+        const h2o_header_t *header = &headers->entries[(*i)++];
+        if (header->name->len == name.len && memcmp(header->name->base, name.data, name.len) == 0)
+            return header;
     }
-    return bytes_of(NULL, 0);
+    return NULL;
+}
+
+struct bytes http_header(const struct http_request *request, const char *name)
+{
+    size_t i = 0;
+    const h2o_header_t *header = find_header(request, bytes_str(name), &i);
+    return header ? view(header->value) : bytes_of(NULL, 0);
+}
+
+struct bytes http_header_list(struct http_request *request, const char *name)
+{
+    struct bytes own_name = bytes_str(name);
+    const h2o_header_t *header;
+    size_t i = 0, count = 0, room = 0;
+    while ((header = find_header(request, own_name, &i)) != NULL) {
+        count++;
+        room += header->value.len + 2;
+    }
+    if (count <= 1)
+        return http_header(request, name);
+    struct buf list;
+    buf_init(&list, http_room(request, room), room);
+    i = 0;
+    while ((header = find_header(request, own_name, &i)) != NULL) {
+        if (list.len)
+            buf_put(&list, BYTES(", "));
+        buf_put(&list, view(header->value));
+    }
+    return buf_bytes(&list);
+}
+
+bool http_peer(const struct http_request *request, uint8_t address[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct sockaddr_storage peer;
+    h2o_conn_t *connection = request->req->conn;
+    if (connection->callbacks->get_peername(connection, (struct sockaddr *)&peer) == 0)
+        return false;
+    if (peer.ss_family == AF_INET6) {
+        memcpy(address, &((struct sockaddr_in6 *)&peer)->sin6_addr, 16);
+    } else {
+        CHECK(peer.ss_family == AF_INET);
+        memcpy(address, mapped, sizeof mapped);
+        memcpy(address + 12, &((struct sockaddr_in *)&peer)->sin_addr, 4);
+    }
+    return true;
 }
 
 void *http_alloc(struct http_request *request, size_t size)

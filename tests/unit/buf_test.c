@@ -73,12 +73,52 @@ static void timestamps_are_those_of_china_standard_time(void **state)
     }
 }
 
+/* Without this a mandate or a consent would end at another moment than its giver wrote. */
+static void timestamps_are_read_in_every_zone_and_nothing_else_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t at;
+    } times[] = {
+        {"1970-01-01T08:00:00+08:00", 0},          {"1970-01-01T00:00:00Z", 0},
+        {"1969-12-31T19:00:00-05:00", 0},          {"2024-02-29T23:59:59.999+08:00", 1709222399},
+        {"2024-03-01T05:29:59+05:30", 1709251199},
+    };
+    static const char *const refused[] = {
+        "",
+        "2024-02-29",
+        "2024-02-29T23:59:59",
+        "2023-02-29T23:59:59Z",
+        "2024-02-29T24:00:00Z",
+        "2024-02-29T23:60:00Z",
+        "2024-02-29T23:59:60Z",
+        "2024-02-29T23:59:59.Z",
+        "2024-02-29T23:59:59.9",
+        "2024-02-29 23:59:59Z",
+        "2024-02-29T23:59:59 08:00",
+        "2024-02-29T23:59:59+0800",
+        "2024-02-29T23:59:59+24:00",
+        "2024-02-29T23:59:59+08:00Z",
+        "2024-02-29T23:59:59+08:0",
+        "+024-02-29T23:59:59Z",
+    };
+    int64_t at;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        assert_true(civil_read_timestamp(guarded(0, bytes_str(times[i].text)), &at));
+        assert_int_equal(at, times[i].at);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_false(civil_read_timestamp(guarded(0, bytes_str(refused[i])), &at));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base64url_comes_back),
         cmocka_unit_test(base64url_has_one_text_for_each_value),
         cmocka_unit_test(timestamps_are_those_of_china_standard_time),
+        cmocka_unit_test(timestamps_are_read_in_every_zone_and_nothing_else_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,6 +108,19 @@ static void answer_views(struct http_request *request)
     answer_text(request, buf_bytes(&out));
 }
 
+/* The peer in hexadecimal, and all lines of a header. */
+static void answer_peer(struct http_request *request)
+{
+    struct buf out;
+    uint8_t address[16];
+    buf_init(&out, http_alloc(request, 4096), 4096);
+    if (http_peer(request, address))
+        buf_put_hex(&out, bytes_of(address, sizeof address));
+    buf_put_u8(&out, '|');
+    buf_put(&out, http_header_list(request, "x-forwarded-for"));
+    answer_text(request, buf_bytes(&out));
+}
+
 static void answer_large(struct http_request *request)
 {
     size_t size = 8u << 20;
@@ -135,6 +148,8 @@ static void app(void *context, struct http_request *request)
     } else if (bytes_equal(path, BYTES("/hold"))) {
         side->held[side->held_count++] = request;
         side->waiting++;
+    } else if (bytes_equal(path, BYTES("/peer"))) {
+        answer_peer(request);
     } else if (bytes_equal(path, BYTES("/large"))) {
         answer_large(request);
     } else if (bytes_equal(path, BYTES("/empty"))) {
@@ -230,7 +245,8 @@ static const struct http_options usual = {
     .backlog = 128,
 };
 
-static UNUSED void serve(const struct http_options *options, struct http_tls *tls, unsigned loops)
+static UNUSED void serve_at(const char *address, const struct http_options *options,
+                            struct http_tls *tls, unsigned loops)
 {
     static char reason[256];
     struct buf error = BUF_OVER(reason);
@@ -238,7 +254,7 @@ static UNUSED void serve(const struct http_options *options, struct http_tls *tl
     wall_step_s = 0;
     http = http_create(options);
     loop_count = loops;
-    port = http_listen(http, "127.0.0.1", 0, tls, app, loops, &error);
+    port = http_listen(http, address, 0, tls, app, loops, &error);
     assert_int_not_equal(port, 0);
     for (unsigned i = 0; i < loops; i++) {
         sides[i] = (struct side){.loop = loop_create()};
@@ -246,6 +262,11 @@ static UNUSED void serve(const struct http_options *options, struct http_tls *tl
         assert_int_equal(pthread_create(&sides[i].thread, NULL, run_side, &sides[i]), 0);
         on_loop(i, attach, http);
     }
+}
+
+static UNUSED void serve(const struct http_options *options, struct http_tls *tls, unsigned loops)
+{
+    serve_at("127.0.0.1", options, tls, loops);
 }
 
 /* Drains what is not drained yet. */

@@ -27,6 +27,48 @@ static void requests_are_seen_as_sent(void **state)
     stop_serving(false);
 }
 
+/* Whoever asks too often would be taken for somebody else, or could choose for whom. */
+static void the_peer_is_told(void **state)
+{
+    (void)state;
+    serve(&usual, NULL, 1);
+    struct client c;
+    dial(&c);
+    say(&c, GET("/peer"));
+    assert_int_equal(hear(&c), 200);
+    assert_string_equal(c.body, "00000000000000000000ffff7f000001|");
+    say(&c, "GET /peer HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n");
+    assert_int_equal(hear(&c), 200);
+    assert_string_equal(c.body, "00000000000000000000ffff7f000001|192.0.2.1");
+    say(&c, "GET /peer HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: a, b\r\nX-Forwarded: no\r\n"
+            "x-forwarded-for:c\r\nX-FORWARDED-FOR: \r\nX-Forwarded-For: d,e\r\n\r\n");
+    assert_int_equal(hear(&c), 200);
+    assert_string_equal(c.body, "00000000000000000000ffff7f000001|a, b, c, , d,e");
+    hang_up(&c);
+    stop_serving(false);
+}
+
+/* Addresses of the other kind would all be one. */
+static void an_ipv6_peer_is_told(void **state)
+{
+    (void)state;
+    const struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct client c = {.descriptor = socket(AF_INET6, SOCK_STREAM, 0)};
+    if (c.descriptor < 0 || bind(c.descriptor, (const struct sockaddr *)&own, sizeof own) != 0) {
+        close(c.descriptor);
+        skip(); /* this machine has none */
+    }
+    serve_at("::1", &usual, NULL, 1);
+    struct sockaddr_in6 address = own;
+    address.sin6_port = htons(port);
+    assert_int_equal(connect(c.descriptor, (struct sockaddr *)&address, sizeof address), 0);
+    say(&c, GET("/peer"));
+    assert_int_equal(hear(&c), 200);
+    assert_string_equal(c.body, "00000000000000000000000000000001|");
+    hang_up(&c);
+    stop_serving(false);
+}
+
 /* An answer would go to another request of the same client. */
 static void pipelined_requests_are_answered_in_order(void **state)
 {
@@ -514,6 +556,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_seen_as_sent),
+        cmocka_unit_test(the_peer_is_told),
+        cmocka_unit_test(an_ipv6_peer_is_told),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(answers_have_the_right_form),
         cmocka_unit_test(many_wait_and_all_are_answered),

@@ -1,0 +1,253 @@
+/* GET /v1/me/checks: who displayed, scanned or looked up the asker's licences, when, why, and with
+ * which answer. Read from the journals by their indices: no verify writes anything for it. */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "evidence/index.h"
+#include "gateway/form.h"
+#include "gateway/home.h"
+#include "gateway/json.h"
+
+#define MY_CHECKS_STEPS(S)                                                                         \
+    S(read_query)  /* since when                                      */                           \
+    S(find_places) /* the registry: where his licences are, and were  */                           \
+    S(search)      /* the journals, by a worker                       */                           \
+    S(record)      /* reading is evidence too                         */                           \
+    S(answer)
+
+#define CHECKS_MAX      200
+#define PLACES_MAX      2048 /* a hundred licences of twenty versions each */
+#define FOLDERS_MAX     33   /* our own, and those of 32 other gateways */
+#define ROW_BYTES_MAX   768
+#define SINCE_BYTES_MAX 64
+#define KINDS                                                                                      \
+    (1u << JOURNAL_DISPLAY | 1u << JOURNAL_VERIFY | 1u << JOURNAL_CHECK | 1u << JOURNAL_LOOKUP |   \
+     1u << JOURNAL_RETRIEVE)
+
+struct my_checks {
+    struct operation op;
+    int64_t now, since;
+    struct registry_place *places;
+    size_t place_count;
+    const char *folders[FOLDERS_MAX];
+    struct evidence_search search;
+    struct worker_job job;
+    bool searched;
+    struct my_check {
+        struct journal_record record; /* its views point into `texts` */
+        uint8_t texts[3 * JOURNAL_TEXT_BYTES_MAX];
+    } * checks;
+    size_t count;
+};
+
+/* ---- read_query ---- */
+
+/* "since=" and a time, which may be percent-encoded. A '+' is a plus: offsets from UTC have one. */
+static bool read_since(struct bytes query, int64_t *since)
+{
+    uint8_t storage[SINCE_BYTES_MAX];
+    struct buf decoded = BUF_OVER(storage);
+    struct bytes time;
+    return bytes_start_with(query, BYTES("since=")) &&
+           form_decode(bytes_from(query, strlen("since=")), '+', &decoded, &time) &&
+           civil_read_timestamp(time, since);
+}
+
+static enum step_result read_query(struct my_checks *m)
+{
+    struct bytes query = http_query(m->op.http);
+    m->now = clock_wall_s();
+    int64_t oldest = m->now - (int64_t)m->op.home->settings->config->evidence_told_days * 86400;
+    m->since = oldest;
+    if (query.len && !read_since(query, &m->since))
+        return operation_fail(&m->op, PROBLEM_MALFORMED_BODY, NULL, "?since=<RFC 3339 time>");
+    if (m->since < oldest)
+        m->since = oldest;
+    return STEP_NEXT;
+}
+
+/* ---- find_places ---- */
+
+static enum step_result find_places(struct my_checks *m)
+{
+    struct gateway_loop *home = m->op.home;
+    uint8_t person[REGISTRY_ID_BYTES];
+    if (!operation_person(&m->op, person))
+        return operation_fail(&m->op, PROBLEM_FORBIDDEN, NULL, NULL);
+    m->places = http_room(m->op.http, PLACES_MAX * sizeof *m->places);
+    m->place_count = PLACES_MAX;
+    if (registry_places_of_person(home->reader, person, m->places, &m->place_count) !=
+            REGISTRY_OK ||
+        atomic_load(&home->gateway->registry_behind))
+        return operation_fail(&m->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
+    return STEP_NEXT;
+}
+
+/* ---- search ---- */
+
+/* Our own folder, then the others' of the configuration, copied: it may be replaced meanwhile. */
+static void list_folders(struct my_checks *m)
+{
+    const struct gateway *gateway = m->op.home->gateway;
+    struct bytes rest = bytes_str(m->op.home->settings->config->evidence_others);
+    m->folders[m->search.folder_count++] = gateway->started_with->config->evidence_folder;
+    while (rest.len && m->search.folder_count < FOLDERS_MAX) {
+        const uint8_t *colon = memchr(rest.data, ':', rest.len);
+        size_t len = colon ? (size_t)(colon - rest.data) : rest.len;
+        char *folder = http_alloc(m->op.http, len + 1);
+        memcpy(folder, rest.data, len);
+        if (len)
+            m->folders[m->search.folder_count++] = folder;
+        rest = bytes_from(rest, colon ? len + 1 : len);
+    }
+}
+
+static struct bytes keep_text(struct my_check *check, size_t slot, struct bytes text)
+{
+    uint8_t *at = check->texts + slot * JOURNAL_TEXT_BYTES_MAX;
+    memcpy(at, text.data, text.len);
+    return bytes_of(at, text.len);
+}
+
+static void keep_check(void *context, const struct journal_record *record)
+{
+    struct my_checks *m = context;
+    struct my_check *check = &m->checks[m->count++];
+    check->record = *record;
+    check->record.subject = keep_text(check, 0, record->subject);
+    check->record.client = keep_text(check, 1, record->client);
+    check->record.purpose = keep_text(check, 2, record->purpose);
+    check->record.reference = bytes_of(NULL, 0); /* a case number is not told */
+}
+
+static void search_on_worker(struct worker_job *job)
+{
+    struct my_checks *m = (struct my_checks *)((char *)job - offsetof(struct my_checks, job));
+    m->searched = evidence_search(&m->search);
+}
+
+static void searched_on_worker(struct worker_job *job)
+{
+    struct my_checks *m = (struct my_checks *)((char *)job - offsetof(struct my_checks, job));
+    operation_resume(&m->op);
+}
+
+static enum step_result search(struct my_checks *m)
+{
+    struct gateway_loop *home = m->op.home;
+    size_t count = m->place_count < PLACES_MAX ? m->place_count : PLACES_MAX;
+    struct evidence_place *places = http_room(m->op.http, (count + 1) * sizeof *places);
+    for (size_t i = 0; i < count; i++)
+        places[i] = (struct evidence_place){m->places[i].list, m->places[i].index};
+    m->checks = http_room(m->op.http, CHECKS_MAX * sizeof *m->checks);
+    m->search = (struct evidence_search){
+        .folders = m->folders,
+        .places = places,
+        .place_count = count,
+        .kinds = KINDS,
+        .since_us = m->since * 1000000,
+        .max = CHECKS_MAX,
+        .each = keep_check,
+        .context = m,
+    };
+    list_folders(m);
+    m->job.work = search_on_worker;
+    m->job.done = searched_on_worker;
+    return worker_submit(home->gateway->errands, home->loop, &m->job)
+               ? STEP_WAIT
+               : operation_fail(&m->op, PROBLEM_OVERLOADED, NULL, NULL);
+}
+
+/* ---- record, answer ---- */
+
+static enum step_result record(struct my_checks *m)
+{
+    struct journal_record read = {.kind = JOURNAL_READ, .acting = JOURNAL_ACTING_NONE};
+    return m->searched ? operation_record(&m->op, &read)
+                       : operation_fail(&m->op, PROBLEM_OURS, NULL, NULL);
+}
+
+/* null when it is empty, or what no version of ours can have written. */
+static void put_text(struct buf *out, const char *name, struct bytes text)
+{
+    json_put_text(out, name, text.len && utf8_printable(text) ? text : (struct bytes){0});
+}
+
+/* An inspector's agency, without his number; another client's organisation, if it is known here. */
+static struct bytes organisation_of(const struct my_checks *m, const struct journal_record *r)
+{
+    const uint8_t *slash = r->subject.len ? memchr(r->subject.data, '/', r->subject.len) : NULL;
+    if (r->role == TOKEN_ROLE_INSPECTOR && slash)
+        return bytes_of(r->subject.data, (size_t)(slash - r->subject.data));
+    const struct directory *directory = m->op.home->directory;
+    const struct registry_client *client =
+        directory && r->client.len ? directory_client(directory, r->client) : NULL;
+    return client ? bytes_str(client->organisation) : BYTES("");
+}
+
+static void put_asker(const struct my_checks *m, const struct journal_record *r, struct buf *out)
+{
+    bool known = r->role < TOKEN_ROLE_COUNT;
+    buf_put_str(out, ",\"by\":{");
+    json_put_bool(out, "you",
+                  r->role == TOKEN_ROLE_HOLDER && bytes_equal(r->subject, m->op.asker.subject));
+    put_text(out, "role", known ? bytes_str(token_role_text((enum token_role)r->role)) : BYTES(""));
+    put_text(out, "organisation", organisation_of(m, r));
+    if (r->kind == JOURNAL_DISPLAY)
+        put_text(out, "acting",
+                 r->acting < ACTING_COUNT
+                     ? bytes_str(registry_acting_text((enum registry_acting)r->acting))
+                     : BYTES(""));
+    buf_put_u8(out, '}');
+}
+
+static void put_licence(const struct my_checks *m, const struct journal_record *r, struct buf *out)
+{
+    const struct registry_place *place = m->places;
+    while (place->list != r->list || place->index != r->index)
+        place++; /* it was looked for, so it is there */
+    json_put_id(out, "licence", place->licence);
+}
+
+static void put_check(const struct my_checks *m, const struct journal_record *r, struct buf *out)
+{
+    bool reason = r->reason != REASON_NONE && r->reason < REASON_COUNT;
+    buf_put_u8(out, '{');
+    json_put_time(out, "at", r->at_us / 1000000);
+    json_put_text(out, "kind", bytes_str(journal_kind_text(r->kind)));
+    put_licence(m, r, out);
+    put_asker(m, r, out);
+    put_text(out, "purpose", r->purpose);
+    put_text(out, "result",
+             r->result < RESULT_COUNT
+                 ? bytes_str(verdict_result_text((enum verdict_result)r->result))
+                 : BYTES(""));
+    put_text(out, "reason",
+             reason ? bytes_str(verdict_reason_text((enum verdict_reason)r->reason)) : BYTES(""));
+    json_put_fields(out, r->fields);
+    buf_put_u8(out, '}');
+}
+
+static enum step_result answer(struct my_checks *m)
+{
+    size_t room = m->count * ROW_BYTES_MAX + 128;
+    bool complete = m->search.complete && m->place_count <= PLACES_MAX;
+    struct buf out;
+    if (!m->op.recorded)
+        return operation_fail(&m->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
+    buf_init(&out, http_room(m->op.http, room), room);
+    buf_put_str(&out, "{\"checks\":[");
+    for (size_t i = 0; i < m->count; i++) {
+        if (i)
+            buf_put_u8(&out, ',');
+        put_check(m, &m->checks[i].record, &out);
+    }
+    buf_put_u8(&out, ']');
+    json_put_bool(&out, "complete", complete);
+    json_put_time(&out, "as_of", m->now);
+    buf_put_u8(&out, '}');
+    CHECK(buf_ok(&out));
+    return operation_answer_json(&m->op, 200, buf_bytes(&out));
+}
+
+FLOW_DEFINE(my_checks, MY_CHECKS_STEPS);
