@@ -23,14 +23,15 @@ async function main() {
   const load_average = [], before = machineTicks();
   const note = () => load_average.push(Number(fs.readFileSync('/proc/loadavg', 'utf8').split(' ')[0]));
   note();
-  const world = await build();
+  const world = await build(Site);
+  const earlier = await buildEarlier(process.env.BENCH_BEFORE);
   const rows = [];
   const wanted = (id) => !only || only.includes(id);
-  if (wanted('verify_floor')) rows.push(await compareCpu(world, 'verify_floor', 2.0, world.verify, []));
+  if (wanted('verify_floor')) rows.push(...await compareCpu(world, 'verify_floor', 2.0, 'verify', [], earlier));
   note();
   if (wanted('redis_trip')) rows.push(await compareTrips(world, 1.5));
   note();
-  if (wanted('issue_floor')) rows.push(await compareCpu(world, 'issue_floor', 1.6, world.issue, ['sign']));
+  if (wanted('issue_floor')) rows.push(...await compareCpu(world, 'issue_floor', 1.6, 'issue', ['sign'], earlier));
   note();
   const machine = { cpu: os.cpus()[0].model, cores: os.cpus().length, kernel: os.release(),
     load_average, stolen_percent: stolen(before), rounds, seconds };
@@ -42,8 +43,8 @@ async function main() {
 // ---- the two sides ----
 
 // A site with its gateway on SERVER_CORE, and the requests for it as files.
-async function build() {
-  const site = await Site.start({ after: (stop) => stops.push(stop) }, { licences: LICENCES, config: {
+async function build(SiteOf) {
+  const site = await SiteOf.start({ after: (stop) => stops.push(stop) }, { licences: LICENCES, config: {
     public: { plain_http: true, certificate: '""', certificate_key: '""' },
     code: { life_s: 300, refresh_s: 200 } } });
   const { gateway } = site;
@@ -77,6 +78,23 @@ async function build() {
   return world;
 }
 
+// The same site as another revision makes it, with that revision's programs; none when this clone
+// does not have the revision.
+async function buildEarlier(revision) {
+  const folder = path.join(root, 'build/before');
+  if (!revision) return null;
+  try {
+    execFileSync('git', ['rev-parse', '--verify', '--quiet', `${revision}^{commit}`], { cwd: root });
+  } catch {
+    console.log(`This clone has no revision ${revision}: nothing to compare with.`);
+    return null;
+  }
+  fs.mkdirSync(folder, { recursive: true });
+  execFileSync('sh', ['-c', `git archive ${revision} | tar x -C "$0"`, folder], { cwd: root });
+  execFileSync('make', ['-s', '-C', folder, 'build/release/jwb', 'build/release/jwb-gateway'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return build((await import(path.join(folder, 'tests/e2e/lib/site.mjs'))).Site);
+}
+
 async function requests(world, target, list) {
   const file = `${path.basename(target)}.tsv`;
   world.site.write(file, list.map((r) => r.join('\t') + '\n').join(''));
@@ -98,25 +116,32 @@ async function startFloor(sample, extra) {
 
 // ---- CPU per request, saturated ----
 
-async function compareCpu(world, id, target, requests, floorArguments) {
+async function compareCpu(world, id, target, kind, floorArguments, earlier) {
+  const requests = world[kind];
   const floor = await startFloor(requests.sample, floorArguments);
   const before = await world.metrics();
-  const ours = [], theirs = [];
+  const ours = [], theirs = [], past = [];
   for (let i = 0; i < rounds; i++) {
     ours.push(await cpuPerRequest(world.pid, () => wrk(world.url, requests, { seconds })));
     theirs.push(await cpuPerRequest(floor.pid, () => wrk(floor.url, requests, { seconds })));
+    if (earlier) past.push(await cpuPerRequest(earlier.pid, () => wrk(earlier.url, earlier[kind], { seconds })));
   }
   process.kill(floor.pid);
   const after = await world.metrics();
-  const ratios = ours.map((o, i) => o.us / theirs[i].us).sort((a, b) => a - b);
+  const over = (side, base) => side.map((s, i) => s.us / base[i].us).sort((a, b) => a - b);
+  const ratios = over(ours, theirs);
   const grown = (name) => metric(after, name) - metric(before, name);
   const told = (side) => `user ${median(side, 'user').toFixed(1)} + system ${median(side, 'system').toFixed(1)} µs, ` +
     `${Math.round(median(side, 'rate'))} requests/s, core ${Math.round(median(side, 'us') * median(side, 'rate') / 1e4)} % busy`;
   const believed = id === 'verify_floor' ? grown('status_beliefs_total{belief="believed"}') / sum(ours, 'requests') : 1;
-  return row(id, median(ours, 'us'), median(theirs, 'us'), median(ratios), target,
+  const now = row(id, median(ours, 'us'), median(theirs, 'us'), median(ratios), target,
     (believed < 0.999 ? `DISTURBED, only ${(100 * believed).toFixed(1)} % were answered from Redis in time; ` : '') +
     `CPU per request: ours ${told(ours)}; theirs ${told(theirs)}; ratios ${ratios[0].toFixed(2)} to ${ratios.at(-1).toFixed(2)}`,
-    { rounds: ours.map((o, i) => ({ ours: o, theirs: theirs[i] })) });
+    { rounds: ours.map((o, i) => ({ ours: o, theirs: theirs[i], earlier: past[i] })) });
+  if (!earlier) return [now];
+  const then = row(`${id}_before`, median(past, 'us'), median(theirs, 'us'), median(over(past, theirs)), null,
+    `CPU per request of ${process.env.BENCH_BEFORE.slice(0, 7)}: ${told(past)}; ours is ${median(over(ours, past)).toFixed(2)} times that`);
+  return [then, now];
 }
 
 async function cpuPerRequest(pid, load) {
@@ -225,13 +250,13 @@ function median(values, key) {
 function sum(values, key) { return values.reduce((n, v) => n + v[key], 0); }
 function row(id, ours, theirs, ratio, target, note, more) {
   const round = (x) => Math.round(x * 100) / 100;
-  return { id, ours: round(ours), theirs: round(theirs), ratio: round(ratio), target, met: ratio <= target, note, ...more };
+  return { id, ours: round(ours), theirs: round(theirs), ratio: round(ratio), target, met: target === null ? null : ratio <= target, note, ...more };
 }
 function print(machine, rows) {
   console.log(`${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}; medians of ${rounds} rounds in turn. ` +
     `Meanwhile: load average ${machine.load_average.join(', ')}; ${machine.stolen_percent} % of the cores stolen by the host`);
   console.log('\n| id | ours | theirs | ratio | target | met |\n| --- | --- | --- | --- | --- | --- |');
-  for (const r of rows) console.log(`| ${r.id} | ${r.ours} | ${r.theirs} | ${r.ratio} | ${r.target} | ${r.met ? 'yes' : 'NO'} |`);
+  for (const r of rows) console.log(`| ${r.id} | ${r.ours} | ${r.theirs} | ${r.ratio} | ${r.target ?? '-'} | ${r.met === null ? '-' : r.met ? 'yes' : 'NO'} |`);
   console.log();
   for (const r of rows) console.log(`${r.id}: ${r.note}`);
 }

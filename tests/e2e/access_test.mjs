@@ -27,47 +27,34 @@ async function vouched(site, holder, id) {
   await until(scan, (v) => v.result === 'valid');
 }
 
-test('each role gets what it may, and nothing else, on each endpoint', async (t) => {
+// What each role may, docs/ACCESS.md's table says and matrix_test asks; these may less than their role.
+test('a token of fewer scopes does what they name, and nothing else', async (t) => {
   const site = await Site.start(t);
   const { gateway } = site;
   const mint = async (...args) => (await site.jwb('token', 'mint', '--role', ...args)).trim();
-  const holder = await site.token('holder');
-  const mine = (await listOf(gateway, holder))[0].id;
+  const mine = (await listOf(gateway, await site.token('holder')))[0].id;
   const subject = ['--subject', 'traffic-police/0417', '--client', 'terminal-7'];
-  const askers = {
-    anybody: undefined, holder, inspector: await site.token('inspector'), partner: await site.token('partner'),
-    issuer: await site.token('issuer'),
-    'holder that may only display': await mint('holder', '--subject', NOBODY, '--scope', 'display'),
-    'holder that may only verify': await mint('holder', '--subject', NOBODY, '--scope', 'verify'),
-    'inspector that may only verify': await mint('inspector', ...subject, '--scope', 'verify'),
-    'inspector that may only ask status': await mint('inspector', ...subject, '--scope', 'status'),
-  };
-  const get = (path, internal) => (token) => gateway.request('GET', path, { token, internal });
-  const sends = (path, value) => (token) => post(gateway, path, token, value);
-  const rows = [
-    // anybody, holder, inspector, partner, issuer, holder: display, verify alone, inspector: verify, status alone
-    ['/v1/codes', sends('/v1/codes', { licence: mine }), 401, 201, 403, 403, 403, 404, 403, 403, 403],
-    ['/v1/codes', sends('/v1/codes', { licence: NOBODY }), 401, 404, 403, 403, 403, 404, 403, 403, 403],
-    ['/v1/licences', get('/v1/licences'), 401, 200, 403, 403, 403, 200, 403, 403, 403],
-    ['/v1/licences/{id}', get(`/v1/licences/${mine}`), 401, 200, 403, 403, 403, 404, 403, 403, 403],
-    ['/v1/licences/{id}', get(`/v1/licences/${mine}?view=full`), 401, 200, 403, 403, 403, 404, 403, 403, 403],
-    ['/v1/verify', (k) => gateway.verify('1', k), 200, 200, 200, 200, 200, 403, 200, 200, 403],
-    ['/v1/status', sends('/v1/status', { handles: [[0, 0]] }), 401, 403, 200, 403, 200, 403, 403, 403, 200],
-    ['/v1/status', sends('/v1/status', { identifiers: ['1'] }), 401, 403, 403, 403, 200, 403, 403, 403, 403],
-    ['/.well-known/jwks.json', get('/.well-known/jwks.json'), ...Array(9).fill(200)],
-    ['/v', get('/v'), ...Array(9).fill(200)],
-    ['/v/123', get('/v/123'), ...Array(9).fill(303)],
-    ['/metrics for everybody', get('/metrics'), ...Array(9).fill(404)],
-    ['/healthz for everybody', get('/healthz'), ...Array(9).fill(404)],
-    ['/readyz for everybody', get('/readyz'), ...Array(9).fill(404)],
-    ['/v1/licences on the internal port', get('/v1/licences', true), ...Array(9).fill(404)],
-    ['/metrics on the internal port', get('/metrics', true), ...Array(9).fill(200)],
+  await site.client('scanner', { role: 'inspector', organisation: 'traffic-police', scope: 'verify' });
+  const askers = [
+    await mint('holder', '--subject', NOBODY, '--scope', 'display'),
+    await mint('holder', '--subject', NOBODY, '--scope', 'verify'),
+    await mint('inspector', ...subject, '--scope', 'verify'),
+    await mint('inspector', ...subject, '--scope', 'status'),
+    await mint('inspector', '--subject', 'traffic-police/0417', '--client', 'scanner'), // its client has no more
   ];
-  for (const [what, request, ...expected] of rows)
-    for (const [i, [asker, token]] of Object.entries(askers).entries()) {
-      const answer = await request(token);
-      assert.equal(answer.status, expected[i], `${what} by ${asker}: ${answer.body}`);
-    }
+  const get = (path) => (token) => gateway.request('GET', path, { token });
+  const sends = (path, value) => (token) => post(gateway, path, token, value);
+  for (const [what, request, ...expected] of [
+    ['/v1/codes', sends('/v1/codes', { licence: mine }), 404, 403, 403, 403, 403],
+    ['/v1/licences', get('/v1/licences'), 200, 403, 403, 403, 403],
+    ['/v1/licences/{id}', get(`/v1/licences/${mine}`), 404, 403, 403, 403, 403],
+    ['/v1/me/checks', get('/v1/me/checks'), 403, 403, 403, 403, 403],
+    ['/v1/verify', (k) => gateway.verify('1', k), 403, 200, 200, 403, 200],
+    ['/v1/status', sends('/v1/status', { handles: [[0, 0]] }), 403, 403, 403, 200, 403],
+    ['/metrics for everybody', get('/metrics'), 404, 404, 404, 404, 404],
+  ])
+    for (const [i, token] of askers.entries())
+      assert.equal((await request(token)).status, expected[i], `${what} by ${i}`);
 });
 
 test('a licence of somebody else is told like one that does not exist', async (t) => {
@@ -102,22 +89,22 @@ test('a representative acts for the enterprise, an agent from the grant to its e
     !site.records.some((e) => e.FDDBRZJH === r.CZZTDM)).CZZTDM;
   const representative = await holderOf(site, enterprise.FDDBRZJH), agent = await holderOf(site, agentNumber);
   const theirs = await listOf(gateway, await holderOf(site, company));
-  assert.ok(theirs.length && theirs.every((l) => l.own), 'the enterprise itself');
+  assert.ok(theirs.length && theirs.every((l) => l.acting === 'holder'), 'the enterprise itself');
   const { id } = theirs.find((l) => l.status === 'valid');
-  const may = async (token) => {
+  const may = async (token, acting) => {
     const listed = (await listOf(gateway, token)).find((l) => l.id === id);
     const statuses = [(await ask(gateway, 'GET', `/v1/licences/${id}?view=full`, { token })).status,
       (await post(gateway, '/v1/codes', token, { licence: id })).status];
-    if (listed) assert.equal(listed.own, false);
+    if (listed) assert.equal(listed.acting, acting);
     assert.deepEqual(statuses, listed ? [200, 201] : [404, 404]);
     return Boolean(listed);
   };
-  assert.equal(await may(representative), true);
+  assert.equal(await may(representative, 'representative'), true);
   assert.equal(await may(agent), false);
 
   await site.jwb('agent', 'grant', company, '-', { input: agentNumber });
-  assert.equal(await may(agent), true);
-  assert.ok((await listOf(gateway, agent)).some((l) => l.own), 'and keeps his own');
+  assert.equal(await may(agent, 'agent'), true);
+  assert.ok((await listOf(gateway, agent)).some((l) => l.acting === 'holder'), 'and keeps his own');
   const full = (await ask(gateway, 'GET', `/v1/licences/${id}?view=full`, { token: agent })).json();
   assert.equal(full.holder_number, company);
   await site.jwb('agent', 'end', company, '-', { input: agentNumber });
@@ -129,7 +116,7 @@ test('a representative acts for the enterprise, an agent from the grant to its e
   const past = await site.tryJwb('agent', 'grant', company, '-', '--until', '2020-01-01', { input: agentNumber });
   assert.equal(past.code, 2);
   await site.tryJwb('agent', 'end', company, '-', { input: enterprise.FDDBRZJH });
-  assert.equal(await may(representative), true, 'the issuer\'s data decide who represents');
+  assert.equal(await may(representative, 'representative'), true, 'the issuer\'s data decide who represents');
 });
 
 test('an inspector sees a licence in full, all others what the code holds, and nobody more than that', async (t) => {
@@ -142,15 +129,14 @@ test('an inspector sees a licence in full, all others what the code holds, and n
     [company, company.CZZT, ['CZZTDM', 'ZZBH', 'ZZBS', 'FDDBR', 'FDDBRZJH'].map((k) => company[k]).filter(Boolean)],
   ]) {
     const holder = await holderOf(site, r.CZZTDM);
-    const licence = (await listOf(gateway, holder)).find((l) => r.ZZBH.endsWith(l.number.replaceAll('*', '')) && l.own);
+    const licence = (await listOf(gateway, holder)).find((l) => r.ZZBH.endsWith(l.number.replaceAll('*', '')) && l.acting === 'holder');
     const hidden = (text, what) => {
       for (const s of secrets) assert.ok(!text.includes(s), `${what} holds ${s}: ${text}`);
     };
     hidden(JSON.stringify(await listOf(gateway, holder)), 'the list');
     hidden(JSON.stringify((await ask(gateway, 'GET', `/v1/licences/${licence.id}`, { token: holder })).json()),
       'the licence');
-    assert.match(licence.number, /^\*+[\x21-\x7e]{1,4}$/);
-    assert.equal([...licence.number].length, [...r.ZZBH].length);
+    assert.match(licence.number, /^\*{4}[\x21-\x7e]{1,4}$/);
     const full = (await ask(gateway, 'GET', `/v1/licences/${licence.id}?view=full`, { token: holder })).json();
     assert.deepEqual([full.number, full.holder_number, full.holder_name, full.identifier],
       [r.ZZBH, r.CZZTDM, r.CZZT, r.ZZBS]);
@@ -166,13 +152,14 @@ test('an inspector sees a licence in full, all others what the code holds, and n
         hidden(answer.body.toString(), `${asker}'s answer ${path}`);
         const seen = answer.json();
         assert.equal(seen.result, 'valid');
-        assert.deepEqual(Object.keys(seen.licence), ['type', 'holder_name', 'number_tail', 'valid_until'], asker);
+        assert.deepEqual(Object.keys(seen.licence), ['type', 'holder_name', 'number', 'valid_until'], asker);
         assert.deepEqual([seen.licence.holder_name, seen.licence.type.name], [name, licence.type.name]);
-        assert.ok(r.ZZBH.endsWith(seen.licence.number_tail) && seen.licence.number_tail.length <= r.ZZBH.length / 2);
+        const tail = seen.licence.number.replace(/^\*+/, '');
+        assert.ok(r.ZZBH.endsWith(tail) && tail.length <= r.ZZBH.length / 2);
         assert.equal(seen.first_scan, undefined, 'is for inspectors');
       }
       const { licence: face } = await verdict(gateway, code, inspector);
-      assert.deepEqual(face, (({ id, status, status_since, own, ...rest }) => rest)(full), `the inspector's ${path}`);
+      assert.deepEqual(face, (({ id, status, status_since, acting, ...rest }) => rest)(full), `the inspector's ${path}`);
       hidden(await site.jwb('code', 'show', code), 'the code itself');
     }
   }
@@ -199,7 +186,8 @@ test('a partner uses a code once, or again with its Idempotency-Key; nobody else
 
   const seen = await verdict(gateway, code, partner);
   assert.equal(seen.result, 'valid', 'the partner\'s first');
-  assert.deepEqual(Object.keys(seen.licence), ['type', 'holder_name', 'number_tail', 'valid_until']);
+  assert.deepEqual(Object.keys(seen.licence),
+    ['type', 'name', 'holder_name', 'number', 'issuer', 'valid_from', 'valid_until'], 'by the rule of its purpose');
   assert.equal(seen.first_scan, undefined);
   used(await verdict(gateway, code, partner));
   used(await verdict(gateway, code, rival));

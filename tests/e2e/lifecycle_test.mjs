@@ -233,7 +233,7 @@ test('revoking the only key takes effect at the reload, though nothing can be di
 // ---- the command line
 
 test('the command line says what it can, and what was wrong with a call', async (t) => {
-  const site = await Site.start(t, { licences: 0, gateway: false, redis: false });
+  const site = await Site.start(t, { licences: 0, clients: [], gateway: false, redis: false });
   const config = site.path('gateway.yaml');
   const help = call('--help');
   assert.equal(help.status, 0);

@@ -85,6 +85,30 @@ test('a registry set back while no gateway ran is found out by what Redis still 
   assert.equal((await world.gateway.verdict(taken.code)).reason, 'licence_seized');
 });
 
+test('a registry set back under a running gateway lets in nobody by what was known of clients before', async (t) => {
+  const site = await Site.start(t), { gateway } = site;
+  const tokens = await Promise.all(['partner', 'inspector', 'issuer'].map((role) => site.token(role)));
+  const answers = async () => {
+    const all = await Promise.all(tokens.map((token) => gateway.verify('1', token)));
+    return all.map((a) => (a.status === 200 ? 'in' : a.json().code));
+  };
+  const shutOut = (officer) => site.jwb('person', 'shut-out', '--officer', `traffic-police/${officer}`);
+  const all = (word) => (seen) => seen.every((answer) => answer === word);
+  assert.ok(all('in')(await answers()));
+  await sqlite(site, `.backup ${site.path('old.db')}`);
+  for (const officer of [1, 2]) await shutOut(officer);
+  await sqlite(site, `.restore ${site.path('old.db')}`);
+  await until(answers, all('directory_unavailable'));
+  await site.jwb('client', 'disable', 'car-rental');
+  await shutOut(1); // as many changes as were lost
+  await until(answers, (seen) => seen.join() === 'token_revoked,in,in', 5000);
+
+  await sqlite(site, `.restore ${site.path('old.db')}`);
+  await until(answers, all('directory_unavailable'));
+  await site.jwb('registry', 'restored');
+  await until(answers, all('in'), 5000);
+});
+
 test('a registry locked by somebody else is read all the same, and a change says so and changes nothing', async (t) => {
   const { site, gateway, inspector, steady, taken } = await opened(t);
   const holder = spawn('sqlite3', [site.path('registry.db')], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -14,7 +14,15 @@ const build = path.join(root, 'build', process.env.JWB_VARIANT ?? 'release');
 const run = promisify(execFile);
 export const program = (name) => path.join(build, name);
 
+const CLIENTS = {
+  'terminal-7': { role: 'inspector', organisation: 'traffic-police' },
+  'car-rental': { role: 'partner', organisation: 'fictional-car-rental', purpose: ['car_rental', 'hiring'] },
+  authority: { role: 'issuer', organisation: '11410800000000000X' },
+  'business-system-1': { role: 'system', organisation: 'fictional-service-hall' },
+};
+
 export class Site {
+  #clients = new Set();
   #stops = [];
   gateways = [];
 
@@ -28,6 +36,7 @@ export class Site {
     if (options.redis !== false) await site.startRedis();
     site.config('gateway', options.config);
     if (options.licences !== 0) await site.importLicences(options.licences ?? 50);
+    for (const id of options.clients ?? Object.keys(CLIENTS)) await site.client(id);
     if (options.gateway !== false) site.gateway = await site.startGateway('gateway');
     return site;
   }
@@ -46,6 +55,7 @@ export class Site {
     await this.jwb('secret', 'create', this.path('gateway.secret'));
     await this.jwb('secret', 'create', this.path('registry.secret'));
     await this.jwb('key', 'create');
+    await this.jwb('key', 'create', '--use', 'receipt');
   }
 
   // Writes NAME.yaml: sections of key-value pairs.
@@ -55,6 +65,7 @@ export class Site {
       internal: { port: 0 },
       loops: { count: 1 },
       cache: { socket: this.path('redis.sock') },
+      throttle: { anonymous_per_minute: 0 },
       evidence: { folder: `evidence-${name}` },
       log: { level: 'info' },
     };
@@ -123,6 +134,23 @@ export class Site {
     return gateway;
   }
 
+  // Registers a client, once: those of CLIENTS, or as `options` say ({role, organisation, ...: one
+  // flag of `jwb client add` each, a list for several}). Its private key is NAME.jwk.
+  async client(id, options = CLIENTS[id]) {
+    if (this.#clients.has(id)) return;
+    this.#clients.add(id);
+    const flags = Object.entries(options).flatMap(([name, values]) =>
+      [values].flat().flatMap((value) => [`--${name}`, String(value)]));
+    await this.jwb('client', 'add', '--id', id, '--new-key', this.path(`${id}.jwk`), ...flags);
+    await this.clientsAreKnown();
+  }
+  // What the registry was just told of clients, the running gateways know.
+  async clientsAreKnown() {
+    const running = this.gateways.filter((g) => g.child.exitCode === null && g.child.signalCode === null);
+    for (const gateway of running)
+      await until(() => gateway.metric('directory_clients'), (n) => n === this.#clients.size);
+  }
+
   async token(role, ...args) {
     if (role === 'holder' && !args.length)
       return (await this.jwb('token', 'mint', '--role', 'holder', '--holder-number', '-',
@@ -130,9 +158,17 @@ export class Site {
     const known = {
       inspector: ['--subject', 'traffic-police/0417', '--client', 'terminal-7'],
       partner: ['--client', 'car-rental'],
-      issuer: ['--client', '11410800000000000X'],
+      issuer: ['--client', 'authority'],
+      system: ['--client', 'business-system-1'],
     };
-    return (await this.jwb('token', 'mint', '--role', role, ...(args.length ? args : known[role]))).trim();
+    if (!args.length) args = known[role];
+    const after = (flag) => args[args.indexOf(flag) + 1];
+    const id = after('--client');
+    if (role !== 'holder')
+      await this.client(id, CLIENTS[id] ?? { role,
+        organisation: role === 'inspector' ? after('--subject').split('/')[0] : id,
+        ...(role === 'partner' && { purpose: 'car_rental' }) });
+    return (await this.jwb('token', 'mint', '--role', role, ...args)).trim();
   }
 
   async stop() {
