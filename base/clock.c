@@ -63,6 +63,11 @@ int32_t civil_day_at(int64_t unix_s)
     return (int32_t)(local >= 0 ? local / 86400 : -((86399 - local) / 86400));
 }
 
+int64_t civil_day_begins(int32_t day)
+{
+    return (int64_t)day * 86400 - CLOCK_UTC8_S;
+}
+
 static uint8_t *write_padded(uint8_t *at, int value, int width)
 {
     for (int i = width; i-- > 0; value /= 10)
@@ -106,21 +111,59 @@ void buf_put_timestamp(struct buf *b, int64_t unix_s)
     memcpy(at, zone, sizeof zone - 1);
 }
 
+/* Numbers where the shape has digits, split by what else it has, which must stand there; how many
+ * octets it is long, or 0. */
+static size_t read_shape(struct bytes text, const char *shape, int *part)
+{
+    size_t len = strlen(shape), at = 0;
+    if (text.len < len)
+        return 0;
+    part[0] = 0;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = text.data[i];
+        if (shape[i] != 'd') {
+            if (c != (uint8_t)shape[i])
+                return 0;
+            part[++at] = 0;
+        } else {
+            if (c < '0' || c > '9')
+                return 0;
+            part[at] = part[at] * 10 + (c - '0');
+        }
+    }
+    return len;
+}
+
 bool civil_read_date(struct bytes text, int32_t *days)
 {
-    static const char shape[] = "dddd-dd-dd";
-    int part[3] = {0, 0, 0};
-    size_t at = 0;
-    if (text.len != sizeof shape - 1)
+    int part[3];
+    return text.len == sizeof "2006-01-02" - 1 && read_shape(text, "dddd-dd-dd", part) &&
+           civil_to_days(part[0], part[1], part[2], days);
+}
+
+bool civil_read_timestamp(struct bytes text, int64_t *unix_s)
+{
+    int part[6], offset[2] = {0, 0}, sign = 1;
+    int32_t days;
+    size_t at = read_shape(text, "dddd-dd-ddTdd:dd:dd", part);
+    if (!at || !civil_to_days(part[0], part[1], part[2], &days) || part[3] > 23 || part[4] > 59 ||
+        part[5] > 59)
         return false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i];
-        if (shape[i] == '-' ? c != '-' : c < '0' || c > '9')
+    text = bytes_from(text, at);
+    if (text.len > 1 && text.data[0] == '.') {
+        for (at = 1; at < text.len && text.data[at] >= '0' && text.data[at] <= '9'; at++)
+            ;
+        if (at == 1)
             return false;
-        if (shape[i] == '-')
-            at++;
-        else
-            part[at] = part[at] * 10 + (c - '0');
+        text = bytes_from(text, at);
     }
-    return civil_to_days(part[0], part[1], part[2], days);
+    if (!bytes_equal(text, BYTES("Z"))) {
+        sign = text.len && text.data[0] == '-' ? -1 : 1;
+        if (text.len != sizeof "+08:00" - 1 || (sign == 1 && text.data[0] != '+') ||
+            !read_shape(bytes_from(text, 1), "dd:dd", offset) || offset[0] > 23 || offset[1] > 59)
+            return false;
+    }
+    *unix_s = (int64_t)days * 86400 + part[3] * 3600 + part[4] * 60 + part[5] -
+              sign * (offset[0] * 3600 + offset[1] * 60);
+    return true;
 }
