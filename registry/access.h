@@ -138,7 +138,7 @@ struct registry_access_request {
 enum registry_error registry_access_requests(
     struct registry_reader *reader, struct bytes system, size_t max,
     void (*each)(void *context, const struct registry_access_request *r), void *context);
-/* The approved and unexpired entry for a system's matter; the newest of several. NOT_FOUND. */
+/* The entry for a system's matter: what was approved last, until it ends. NOT_FOUND. */
 enum registry_error registry_use_entry(struct registry_reader *reader, struct bytes system,
                                        struct bytes matter, int64_t now,
                                        struct registry_access_request *request);

@@ -36,9 +36,10 @@ const char *const access_texts[R_COUNT] = {
     [R_REQUESTS] = REQUEST_COLUMNS " ORDER BY r.request DESC LIMIT ?1",
     [R_REQUESTS_OF] = REQUEST_COLUMNS " WHERE r.client = (SELECT client FROM client WHERE id = ?2)"
                                       " ORDER BY r.request DESC LIMIT ?1",
-    [R_USE_ENTRY] = REQUEST_COLUMNS " WHERE c.id = ?1 AND r.matter = ?2 AND r.state = 1"
-                                    " AND r.expires_at > ?3"
-                                    " ORDER BY r.decided_at DESC, r.request DESC LIMIT 1",
+    /* An approval replaces the one before: that does not come back when this one ends. */
+    [R_USE_ENTRY] =
+        "SELECT * FROM (" REQUEST_COLUMNS "  WHERE c.id = ?1 AND r.matter = ?2 AND r.state = 1"
+        "  ORDER BY r.decided_at DESC, r.request DESC LIMIT 1) WHERE expires_at > ?3",
     [R_WAITING] = "SELECT count(*), count(*) FILTER (WHERE due_on < ?) FROM access_request"
                   " WHERE state = 0",
 };

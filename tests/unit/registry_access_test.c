@@ -255,7 +255,7 @@ static void decide(struct registry_access_request *r, enum access_state decision
     answer.state = decision;
     snprintf(answer.decided_by, sizeof answer.decided_by, "数据局");
     if (decision == ACCESS_APPROVED)
-        answer.expires_at = now + 1000;
+        answer.expires_at = r->expires_at ? r->expires_at : now + 1000;
     else
         snprintf(answer.reason, sizeof answer.reason, "超出法定职责");
     commit((struct registry_change){.kind = CHANGE_ACCESS_DECIDE, .request = &answer, .now = now},
@@ -339,6 +339,16 @@ static void test_use_entry(void **state)
     assert_int_equal(registry_use_entry(reader, BYTES("tax"), BYTES("M-1"), now + 3, &read),
                      REGISTRY_OK);
     assert_memory_equal(&read, &newer, sizeof read);
+
+    entry.fields = 2; /* the one before does not come back when this one ends */
+    struct registry_access_request narrow = submit(entry, now + 4);
+    narrow.expires_at = now + 100;
+    decide(&narrow, ACCESS_APPROVED, now + 5, REGISTRY_OK);
+    assert_int_equal(registry_use_entry(reader, BYTES("tax"), BYTES("M-1"), now + 99, &read),
+                     REGISTRY_OK);
+    assert_memory_equal(&read, &narrow, sizeof read);
+    assert_int_equal(registry_use_entry(reader, BYTES("tax"), BYTES("M-1"), now + 100, &read),
+                     REGISTRY_ERR_NOT_FOUND);
 }
 
 static void test_waiting(void **state)
