@@ -92,25 +92,42 @@ static enum problem ask_directory(struct operation *op)
     return PROBLEM_COUNT;
 }
 
+/* By which bucket the asker is known; false: he is gone, and reads no answer. */
+static bool find_bucket(const struct operation *op, uint8_t key[THROTTLE_KEY_BYTES])
+{
+    uint8_t peer[16];
+    if (!http_peer(op->http, peer))
+        return false;
+    throttle_key_of(peer, http_header_list(op->http, "x-forwarded-for"),
+                    op->home->settings->config->throttle_trusted_proxies, key);
+    return true;
+}
+
 /* Whoever sends something without a token is known by his address alone. */
 static enum problem throttle(struct operation *op)
 {
     struct gateway_loop *home = op->home;
     const struct config *config = home->settings->config;
-    uint8_t peer[16], key[THROTTLE_KEY_BYTES];
+    uint8_t key[THROTTLE_KEY_BYTES];
     unsigned wait_ms = 0;
     if (config->throttle_anonymous_per_minute == 0)
         return PROBLEM_COUNT;
-    if (!http_peer(op->http, peer))
-        return PROBLEM_TOO_MANY_REQUESTS; /* he is gone, and reads no answer */
-    throttle_key_of(peer, http_header_list(op->http, "x-forwarded-for"),
-                    config->throttle_trusted_proxies, key);
+    if (!find_bucket(op, key))
+        return PROBLEM_TOO_MANY_REQUESTS;
     if (throttle_take(home->throttle, key, (unsigned)config->throttle_anonymous_per_minute,
                       (unsigned)config->throttle_anonymous_burst, clock_mono_us(), &wait_ms))
         return PROBLEM_COUNT;
     count(&home->counters.throttled);
     op->retry_after_s = wait_ms / 1000 + 1;
     return PROBLEM_TOO_MANY_REQUESTS;
+}
+
+void operation_is_known(struct operation *op)
+{
+    const unsigned per_minute = (unsigned)op->home->settings->config->throttle_anonymous_per_minute;
+    uint8_t key[THROTTLE_KEY_BYTES];
+    if (per_minute && find_bucket(op, key))
+        throttle_give(op->home->throttle, key, per_minute, clock_mono_us());
 }
 
 static enum problem authorize(struct operation *op)

@@ -82,6 +82,10 @@ void operation_refuse(struct gateway_loop *home, const struct route *other_metho
 /* From a completion: the step that waited is over, the next one runs. */
 void operation_resume(struct operation *op);
 
+/* Of a request that came without a token, and was found to be by somebody who has shown who he is:
+ * it does not count against his address. */
+void operation_is_known(struct operation *op);
+
 /* Is this the body's media type, parameters aside (RFC 9110 section 8.3.1)? Of a body that has none
  * it is. */
 bool operation_body_is(const struct operation *op, const char *media_type);

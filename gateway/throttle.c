@@ -100,6 +100,22 @@ bool throttle_take(struct throttle *throttle, const uint8_t key[THROTTLE_KEY_BYT
     return taken;
 }
 
+void throttle_give(struct throttle *throttle, const uint8_t key[THROTTLE_KEY_BYTES],
+                   unsigned per_minute, uint64_t now_us)
+{
+    CHECK(per_minute > 0);
+    struct bucket *places = places_of(throttle, key);
+    for (unsigned i = 0; i < PLACES; i++) {
+        struct bucket *own = &places[i];
+        if (memcmp(own->key, key, THROTTLE_KEY_BYTES) != 0)
+            continue;
+        uint64_t missing = missing_now(own, per_minute, now_us);
+        own->missing = missing > PER_TOKEN ? missing - PER_TOKEN : 0;
+        own->since_us = now_us;
+        return;
+    }
+}
+
 /* ---- addresses ---- */
 
 #define ADDRESS_BYTES 16

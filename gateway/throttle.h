@@ -17,6 +17,9 @@ void throttle_destroy(struct throttle **throttle);
  * 1,000,000 both). False: it is empty; *wait_ms tells for how long, at least 1. Constant time. */
 bool throttle_take(struct throttle *throttle, const uint8_t key[THROTTLE_KEY_BYTES],
                    unsigned per_minute, unsigned burst, uint64_t now_us, unsigned *wait_ms);
+/* Gives back one that was taken for somebody who was known after all. Constant time. */
+void throttle_give(struct throttle *throttle, const uint8_t key[THROTTLE_KEY_BYTES],
+                   unsigned per_minute, uint64_t now_us);
 
 /* Who is asking: the peer (as http_peer tells it), or behind trusted proxies the last address of
  * X-Forwarded-For that is not one of them. The header's entries are numeric addresses, all its

@@ -291,6 +291,14 @@ test('a Redis that was emptied vouches for nothing that may have been used befor
   }
 });
 
+test('an app behind one address gets a token for each of its citizens; whoever only tries is throttled', async (t) => {
+  const s = await OauthSite.start(t, { config: { throttle: { anonymous_per_minute: 1, anonymous_burst: 20 } } });
+  const { provider, site } = s;
+  for (let i = 0; i < 100; i++) await access(s.exchange(provider.citizen(site.holderNumber)));
+  for (let i = 0; i < 20; i++) await access(s.clientToken(s.assertion('car-rental')));
+  await until(() => s.clientToken(s.assertion('car-rental', { exp: 1 })), (answer) => answer.status === 429, 20000);
+});
+
 test('shutting out a client, a terminal or a person is felt within 5 s, on tokens already given too', async (t) => {
   const s = await OauthSite.start(t);
   const { gateway, provider, site } = s;
