@@ -29,9 +29,10 @@ struct evidence_search {
     size_t folder_count;
     const struct evidence_place *places; /* in any order */
     size_t place_count;
-    uint32_t kinds;   /* a set of 1 << enum journal_kind; others are passed over */
-    int64_t since_us; /* Unix microseconds: what is older is left out */
-    size_t max;       /* at least 1; at most so many, the newest of all folders */
+    uint32_t kinds;    /* a set of 1 << enum journal_kind; others are passed over */
+    int64_t since_us;  /* Unix microseconds: what is older is left out */
+    int64_t before_us; /* and what is not older than this; 0: nothing */
+    size_t max;        /* at least 1; at most so many, the newest of all folders */
     /* told, newest first, after all was read; views live for the call */
     void (*each)(void *context, const struct journal_record *record);
     void *context;

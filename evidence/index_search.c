@@ -65,6 +65,7 @@ static void take(struct search *s, struct bytes octets, const struct journal_rec
     const struct evidence_place place = {record->list, record->index};
     if (!record->place_known || (unsigned)record->kind > 31 ||
         !(s->asked->kinds & 1u << record->kind) || record->at_us < s->asked->since_us ||
+        (s->asked->before_us && record->at_us >= s->asked->before_us) ||
         !bsearch(&place, s->places, s->place_count, sizeof place, compare_places))
         return;
     if (s->found_count == 2 * s->asked->max)

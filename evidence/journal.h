@@ -29,7 +29,8 @@ struct journal;
     K(7, MANDATE, "mandate")   /* given or ended */                                                \
     K(8, APPLY, "apply")       /* an access request */                                             \
     K(9, READ, "read")         /* somebody read who looked at his licences */                      \
-    K(10, TOKEN, "token")      /* an access token was given or refused */
+    K(10, TOKEN, "token")      /* an access token was given or refused */                          \
+    K(11, VIEW, "view")        /* who acts for a licence opened it */
 enum journal_kind {
 #define K(number, name, word) JOURNAL_##name = number,
     JOURNAL_KINDS(K)

@@ -26,8 +26,11 @@ enum step_result acting_check(struct operation *op, const struct registry_query 
                     ? registry_may_act(op->home->reader, person, &query->licence, clock_wall_s(),
                                        acting)
                     : REGISTRY_ERR_NOT_FOUND;
+    const struct registry_licence *licence = &query->licence;
     if ((error != REGISTRY_OK && error != REGISTRY_ERR_NOT_FOUND) ||
-        atomic_load(&op->home->gateway->registry_behind))
+        atomic_load(&op->home->gateway->registry_behind) ||
+        (error == REGISTRY_OK && licence->status == LICENCE_STATUS_VALID &&
+         gateway_knows_later(op->home, licence->list, licence->index)))
         return operation_fail(op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
     return error == REGISTRY_OK ? STEP_NEXT : operation_fail(op, not_found, NULL, NULL);
 }

@@ -73,5 +73,5 @@ void json_put_verdict(struct buf *out, enum verdict_reason reason)
 {
     const char *text = verdict_reason_text(reason);
     json_put_text(out, "result", bytes_str(verdict_result_text(verdict_reason_result(reason))));
-    json_put_text(out, "reason", reason == REASON_NONE ? (struct bytes){0} : bytes_str(text));
+    json_put_text(out, "reason", reason != REASON_NONE ? bytes_str(text) : (struct bytes){0});
 }

@@ -9,9 +9,10 @@
 #define LIST_BYTES_MAX    (256 * 1024) /* a hundred licences are about 60 KiB */
 #define LICENCE_BYTES_MAX (2 * REGISTRY_LICENCE_BYTES_MAX + 512)
 
-static void put_licence(const struct operation *op, struct buf *out,
-                        const struct registry_licence *licence, enum registry_acting acting,
-                        const char *purpose)
+/* Returns the set of fields that are shown. */
+static uint32_t put_licence(const struct operation *op, struct buf *out,
+                            const struct registry_licence *licence, enum registry_acting acting,
+                            const char *purpose)
 {
     const struct face face = face_of_licence(licence);
     buf_put_u8(out, '{');
@@ -20,11 +21,12 @@ static void put_licence(const struct operation *op, struct buf *out,
     json_put_time(out, "status_since", licence->status_since);
     json_put_text(out, "acting", bytes_str(registry_acting_text(acting)));
     buf_put_u8(out, ',');
-    face_write(out, &face,
-               policy_find(op->home->settings->policy, licence->type_code, TOKEN_ROLE_HOLDER,
-                           bytes_str(purpose)),
-               FIELDS_ALL);
+    uint32_t fields = face_write(out, &face,
+                                 policy_find(op->home->settings->policy, licence->type_code,
+                                             TOKEN_ROLE_HOLDER, bytes_str(purpose)),
+                                 FIELDS_ALL);
     buf_put_u8(out, '}');
+    return fields;
 }
 
 /* ---- the list ---- */
@@ -88,12 +90,17 @@ FLOW_DEFINE(licences, LICENCES_STEPS);
 /* ---- one ---- */
 
 #define LICENCE_STEPS(S)                                                                           \
-    S(find_licence) /* the registry, by id */                                                      \
+    S(find_licence) /* the registry, by id               */                                        \
+    S(write_licence)                                                                               \
+    S(record) /* of somebody else's: its holder is told */                                         \
     S(answer_licence)
 
 struct licence {
     struct operation op;
     struct registry_query query;
+    enum registry_acting acting;
+    struct buf body;
+    uint32_t fields;
 };
 
 static enum step_result find_licence(struct licence *l)
@@ -104,18 +111,38 @@ static enum step_result find_licence(struct licence *l)
     return acting_find_licence(&l->op, &l->query);
 }
 
-static enum step_result answer_licence(struct licence *l)
+static enum step_result write_licence(struct licence *l)
 {
-    enum registry_acting acting;
-    struct buf body;
-    enum step_result checked = acting_check(&l->op, &l->query, PROBLEM_LICENCE_NOT_FOUND, &acting);
+    enum step_result checked =
+        acting_check(&l->op, &l->query, PROBLEM_LICENCE_NOT_FOUND, &l->acting);
     if (checked != STEP_NEXT)
         return checked;
-    buf_init(&body, http_alloc(l->op.http, LICENCE_BYTES_MAX), LICENCE_BYTES_MAX);
+    buf_init(&l->body, http_alloc(l->op.http, LICENCE_BYTES_MAX), LICENCE_BYTES_MAX);
     bool full = bytes_equal(http_query(l->op.http), BYTES("view=full"));
-    put_licence(&l->op, &body, &l->query.licence, acting, full ? PURPOSE_VIEW : PURPOSE_OVERVIEW);
-    CHECK(buf_ok(&body));
-    return operation_answer_json(&l->op, 200, buf_bytes(&body));
+    l->fields = put_licence(&l->op, &l->body, &l->query.licence, l->acting,
+                            full ? PURPOSE_VIEW : PURPOSE_OVERVIEW);
+    CHECK(buf_ok(&l->body));
+    return STEP_NEXT;
+}
+
+static enum step_result record(struct licence *l)
+{
+    struct journal_record record = {
+        .kind = JOURNAL_VIEW,
+        .place_known = true,
+        .list = l->query.licence.list,
+        .index = l->query.licence.index,
+        .acting = (uint8_t)l->acting,
+        .fields = l->fields,
+    };
+    return l->acting == ACTING_HOLDER ? STEP_NEXT : operation_record(&l->op, &record);
+}
+
+static enum step_result answer_licence(struct licence *l)
+{
+    if (l->acting != ACTING_HOLDER && !l->op.recorded)
+        return operation_fail(&l->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
+    return operation_answer_json(&l->op, 200, buf_bytes(&l->body));
 }
 
 FLOW_DEFINE(licence, LICENCE_STEPS);

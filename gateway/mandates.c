@@ -157,6 +157,7 @@ static void person_found_later(struct registry_licences_query *query)
 static enum step_result find_person(struct mandate_give *g)
 {
     struct registry_reader *reader = g->op.home->reader;
+    g->op.untimed = true; /* a name takes longer to compare than a number that is not there */
     char number[CITIZEN_NUMBER_BYTES];
     if (g->namings.result == QUOTA_EMPTY) {
         g->op.retry_after_s = quota_wait_s(&g->namings);

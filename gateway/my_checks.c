@@ -7,26 +7,28 @@
 #include "gateway/form.h"
 #include "gateway/home.h"
 #include "gateway/json.h"
+#include "gateway/quota.h"
 
 #define MY_CHECKS_STEPS(S)                                                                         \
-    S(read_query)  /* since when                                      */                           \
+    S(read_query)  /* since and before when; how often may he ask?    */                           \
     S(find_places) /* the registry: where his licences are, and were  */                           \
     S(search)      /* the journals, by a worker                       */                           \
     S(record)      /* reading is evidence too                         */                           \
     S(answer)
 
-#define CHECKS_MAX      200
-#define PLACES_MAX      2048 /* a hundred licences of twenty versions each */
-#define FOLDERS_MAX     33   /* our own, and those of 32 other gateways */
-#define ROW_BYTES_MAX   768
-#define SINCE_BYTES_MAX 64
+#define CHECKS_MAX     200
+#define PLACES_MAX     2048 /* a hundred licences of twenty versions each */
+#define FOLDERS_MAX    33   /* our own, and those of 32 other gateways */
+#define ROW_BYTES_MAX  768
+#define TIME_BYTES_MAX 64
 #define KINDS                                                                                      \
     (1u << JOURNAL_DISPLAY | 1u << JOURNAL_VERIFY | 1u << JOURNAL_CHECK | 1u << JOURNAL_LOOKUP |   \
-     1u << JOURNAL_RETRIEVE)
+     1u << JOURNAL_RETRIEVE | 1u << JOURNAL_VIEW)
 
 struct my_checks {
     struct operation op;
-    int64_t now, since;
+    int64_t now, since, before; /* before 0: now */
+    struct quota quota;
     struct registry_place *places;
     size_t place_count;
     const char *folders[FOLDERS_MAX];
@@ -42,15 +44,30 @@ struct my_checks {
 
 /* ---- read_query ---- */
 
-/* "since=" and a time, which may be percent-encoded. A '+' is a plus: offsets from UTC have one. */
-static bool read_since(struct bytes query, int64_t *since)
+/* A time, which may be percent-encoded. A '+' is a plus: offsets from UTC have one. */
+static bool read_time(struct bytes text, int64_t *time)
 {
-    uint8_t storage[SINCE_BYTES_MAX];
+    uint8_t storage[TIME_BYTES_MAX];
     struct buf decoded = BUF_OVER(storage);
-    struct bytes time;
-    return bytes_start_with(query, BYTES("since=")) &&
-           form_decode(bytes_from(query, strlen("since=")), '+', &decoded, &time) &&
-           civil_read_timestamp(time, since);
+    struct bytes plain;
+    return form_decode(text, '+', &decoded, &plain) && civil_read_timestamp(plain, time);
+}
+
+/* "since=TIME", "before=TIME", or both with a '&' between them. */
+static bool read_span(struct bytes query, int64_t *since, int64_t *before)
+{
+    while (query.len) {
+        const uint8_t *end = memchr(query.data, '&', query.len);
+        struct bytes piece = bytes_of(query.data, end ? (size_t)(end - query.data) : query.len);
+        bool read = bytes_start_with(piece, BYTES("since="))
+                        ? read_time(bytes_from(piece, strlen("since=")), since)
+                        : bytes_start_with(piece, BYTES("before=")) &&
+                              read_time(bytes_from(piece, strlen("before=")), before);
+        if (!read)
+            return false;
+        query = bytes_from(query, piece.len + (end != NULL));
+    }
+    return true;
 }
 
 static enum step_result read_query(struct my_checks *m)
@@ -59,11 +76,13 @@ static enum step_result read_query(struct my_checks *m)
     m->now = clock_wall_s();
     int64_t oldest = m->now - (int64_t)m->op.home->settings->config->evidence_told_days * 86400;
     m->since = oldest;
-    if (query.len && !read_since(query, &m->since))
-        return operation_fail(&m->op, PROBLEM_MALFORMED_BODY, NULL, "?since=<RFC 3339 time>");
+    if (!read_span(query, &m->since, &m->before))
+        return operation_fail(&m->op, PROBLEM_MALFORMED_BODY, NULL,
+                              "?since=<RFC 3339 time>&before=<RFC 3339 time>");
     if (m->since < oldest)
         m->since = oldest;
-    return STEP_NEXT;
+    return quota_take_of(&m->quota, &m->op, "checks",
+                         (unsigned)m->op.home->settings->config->evidence_told_per_hour, 3600, 1);
 }
 
 /* ---- find_places ---- */
@@ -72,6 +91,10 @@ static enum step_result find_places(struct my_checks *m)
 {
     struct gateway_loop *home = m->op.home;
     uint8_t person[REGISTRY_ID_BYTES];
+    if (m->quota.result == QUOTA_EMPTY) { /* uncounted, without Redis, he is told all the same */
+        m->op.retry_after_s = quota_wait_s(&m->quota);
+        return quota_refuse(&m->quota);
+    }
     if (!operation_person(&m->op, person))
         return operation_fail(&m->op, PROBLEM_FORBIDDEN, NULL, NULL);
     m->places = http_room(m->op.http, PLACES_MAX * sizeof *m->places);
@@ -146,6 +169,7 @@ static enum step_result search(struct my_checks *m)
         .place_count = count,
         .kinds = KINDS,
         .since_us = m->since * 1000000,
+        .before_us = m->before * 1000000,
         .max = CHECKS_MAX,
         .each = keep_check,
         .context = m,
@@ -193,7 +217,7 @@ static void put_asker(const struct my_checks *m, const struct journal_record *r,
                   r->role == TOKEN_ROLE_HOLDER && bytes_equal(r->subject, m->op.asker.subject));
     put_text(out, "role", known ? bytes_str(token_role_text((enum token_role)r->role)) : BYTES(""));
     put_text(out, "organisation", organisation_of(m, r));
-    if (r->kind == JOURNAL_DISPLAY)
+    if (r->kind == JOURNAL_DISPLAY || r->kind == JOURNAL_VIEW)
         put_text(out, "acting",
                  r->acting < ACTING_COUNT
                      ? bytes_str(registry_acting_text((enum registry_acting)r->acting))

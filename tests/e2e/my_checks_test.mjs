@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
+import { digitsOfOctets, octetsOfDigits } from '../independent/verifier.mjs';
 import { Site, until } from './lib/site.mjs';
 
 const is18 = (number) => /^[0-9]{17}[0-9X]$/.test(number);
@@ -139,4 +140,38 @@ test("other gateways' journals are told too; one that can not be read makes the 
     await Promise.all(Array.from({ length: 50 }, () => other.verdict('no code', undefined)));
   await until(() => fs.readdirSync(second).filter((file) => file.endsWith('.jwbx')).length, (n) => n >= 2);
   assert.deepEqual(await checks(gateway, holder).then(({ checks: all, complete }) => [all, complete]), [told.checks, true]);
+});
+
+test('a code that nobody displayed is no look at the licence whose place it claims', async (t) => {
+  const site = await Site.start(t);
+  const { gateway } = site;
+  const holder = await site.token('holder'), inspector = await site.token('inspector');
+  const [, prefix, digits] = /^(.*#)(\d+)$/.exec(await gateway.display(holder));
+  const octets = Buffer.from(octetsOfDigits(digits));
+  octets[octets.length - 5] ^= 1; // of the signature
+  for (const token of [undefined, inspector])
+    assert.equal((await gateway.verdict(prefix + digitsOfOctets(octets), token)).reason, 'bad_signature');
+  assert.deepEqual((await checks(gateway, holder)).checks.map((c) => c.kind), ['display']);
+});
+
+test('who is entrusted with a licence and opens it is told to its holder, and page by page', async (t) => {
+  const site = await Site.start(t, { licences: 80 });
+  const { gateway } = site;
+  const holder = await site.token('holder');
+  const friend = site.records.find((r) => is18(r.CZZTDM) && r.CZZTDM !== site.holderNumber);
+  const entrusted = await holderOf(site, friend.CZZTDM);
+  const { id } = (await gateway.licences(holder)).find((l) => l.acting === 'holder');
+  const given = await gateway.json('POST', '/v1/mandates', holder,
+    { licence: id, person_name: friend.CZZT, person_number: friend.CZZTDM });
+  assert.equal(given.status, 201, given.body.toString());
+  const open = (token) => gateway.request('GET', `/v1/licences/${id}?view=full`, { token });
+  assert.equal((await open(holder)).status, 200);
+  assert.deepEqual((await checks(gateway, holder)).checks, [], 'his own looks are his own');
+  assert.equal((await open(entrusted)).status, 200);
+  const [look, ...more] = (await checks(gateway, holder)).checks;
+  assert.deepEqual([more.length, look.kind, look.by.you, look.by.acting, look.licence], [0, 'view', false, 'entrusted', id]);
+  assert.ok(look.fields.includes('holder_number'));
+  const before = (time) => checks(gateway, holder, `?before=${encodeURIComponent(time)}`);
+  assert.deepEqual((await before(look.at)).checks, [], 'what is older than that look');
+  assert.equal((await before(new Date(Date.parse(look.at) + 2000).toISOString().replace(/\.\d+/, ''))).checks.length, 1);
 });

@@ -50,7 +50,10 @@ const OWN = [
   ['getLicence', 503, 'registry_unavailable', get(own, 'holder'), 'behind'],
   ['listMyChecks', 200, null, get('/v1/me/checks', 'holder')],
   ['listMyChecks', 200, null, get('/v1/me/checks?since=2026-01-01T00:00:00%2B08:00', 'holder')],
+  ['listMyChecks', 200, null, get('/v1/me/checks?before=2026-11-01T00:00:00Z&since=2026-01-01T00:00:00Z', 'holder')],
   ['listMyChecks', 400, 'malformed_body', get('/v1/me/checks?since=yesterday', 'holder')],
+  ['listMyChecks', 400, 'malformed_body', get('/v1/me/checks?until=2026-01-01T00:00:00Z', 'holder')],
+  ['listMyChecks', 429, 'quota_exceeded', exhausted(get('/v1/me/checks', 'holder'))],
   ['listMyChecks', 503, 'evidence_unavailable', get('/v1/me/checks', 'holder'), 'diskless'],
   ['listMyChecks', 503, 'registry_unavailable', get('/v1/me/checks', 'holder'), 'behind'],
 ];

@@ -83,7 +83,7 @@ const CLIENTS = {
   gone: { role: 'partner', organisation: 'gone', purpose: 'car_rental' },
 };
 const CONFIG = { loops: { count: 1, workers: 1, worker_queue_max: 1 }, code: { life_s: 300 },
-  partners: { refusals_per_hour: 6, tick_ms: 1 } };
+  partners: { refusals_per_hour: 6, tick_ms: 1 }, evidence: { told_per_hour: 30 } };
 
 // options: start (how another gateway is started, one that gives no tokens), clients (the names of some above)
 export async function world(t, { start, clients = [] } = {}) {
