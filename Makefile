@@ -164,9 +164,10 @@ demo: deps build ## the whole job on real parts: display, scan, verify, seize
 	@tools/demo
 
 install: build ## into DESTDIR and PREFIX (/usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/jwb $(DESTDIR)$(PREFIX)/etc/jwb
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/jwb/embedding $(DESTDIR)$(PREFIX)/etc/jwb
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 LICENSE CHANGELOG.md $(wildcard README.md docs/*.md docs/*.yaml) $(DESTDIR)$(PREFIX)/share/doc/jwb
+	install -m 644 docs/embedding/* $(DESTDIR)$(PREFIX)/share/doc/jwb/embedding
 	install -m 644 etc/gateway.yaml etc/policy.yaml etc/holidays.txt $(DESTDIR)$(PREFIX)/etc/jwb
 
 clean: ## removes build/

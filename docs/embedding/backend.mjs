@@ -5,6 +5,8 @@
 //
 //   {"gateway": "https://licences.example.gov.cn", "ca": "ca.pem",      the system's authorities without "ca"
 //    "issuer": "https://app.example.gov.cn", "key": "identity-key.pem", identity.issuer, and its private key
+//    "audience": "https://licences.example.gov.cn",                     identity.audience or public.origin, if
+//                                                                       "gateway" is another address
 //    "port": 3000, "person": "..."}                                     the citizen number of who is logged in
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -27,7 +29,7 @@ const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64
 function identityToken(number) {
   const now = Math.floor(Date.now() / 1000);
   const signed = base64url({ alg: 'ES256', typ: 'JWT' }) + '.' + base64url({
-    iss: settings.issuer, aud: gateway.origin, iat: now, exp: now + 60, jti: crypto.randomUUID(),
+    iss: settings.issuer, aud: settings.audience ?? gateway.origin, iat: now, exp: now + 60, jti: crypto.randomUUID(),
     role: 'citizen', id_number: number });
   const signature = crypto.sign('sha256', Buffer.from(signed), { key: signingKey, dsaEncoding: 'ieee-p1363' });
   return `${signed}.${signature.toString('base64url')}`;

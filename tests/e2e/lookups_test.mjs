@@ -161,3 +161,16 @@ test('a lookup names one number, a case and a known reason, or is malformed and 
   assert.equal(await site.gateway.metric('lookups_total'), 0);
   await found(site, token, { licence_number, case_number: '案'.repeat(21) });
 });
+
+test('a case number in which the number of whom it is about stands is refused, and in no evidence', async (t) => {
+  const site = await Site.start(t);
+  const { CZZTDM: holder_number, ZZBH: licence_number } = site.records[0];
+  const inspector = await site.token('inspector');
+  for (const asked of [{ holder_number }, { licence_number }]) {
+    const case_number = `case ${Object.values(asked)[0]}`;
+    const answer = await site.gateway.json('POST', '/v1/inspections/lookups', inspector, { ...asked, case_number, reason: 'accident' });
+    assert.deepEqual([answer.status, answer.json().code], [400, 'malformed_body']);
+  }
+  for (const name of fs.readdirSync(site.path('evidence-gateway')))
+    assert.ok(!site.read(`evidence-gateway/${name}`).includes(holder_number));
+});

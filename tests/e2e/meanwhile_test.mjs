@@ -49,3 +49,26 @@ test('a client that connected before a reload may begin its handshake after it',
   });
   assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
 });
+
+test('a scan that waits for Redis while the policy is loaded anew is answered by what holds then', async (t) => {
+  const site = await Site.start(t);
+  const { gateway } = site;
+  const reload = async () => {
+    const from = gateway.log.length;
+    gateway.child.kill('SIGHUP');
+    await gateway.waitForLog((line) => line.event === 'reloaded', from);
+  };
+  const code = await gateway.display(await site.token('holder')), partner = await site.token('partner');
+  await reload(); // what it was started with is kept for good
+  for (let round = 0; round < 3; round++) {
+    site.redisProcess.stoppedByTest = true;
+    site.redisProcess.kill('SIGSTOP');
+    const answers = Promise.all([gateway.verify(code), gateway.verify(code, partner)]);
+    await reload();
+    await reload();
+    site.redisProcess.kill('SIGCONT');
+    const [shown, told] = await answers;
+    assert.deepEqual(Object.keys(shown.json().licence), ['type', 'holder_name', 'number', 'valid_until']);
+    assert.ok(told.status === 200 || told.status === 503);
+  }
+});

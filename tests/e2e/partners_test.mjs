@@ -312,3 +312,11 @@ test('without Redis nobody is refused: what can\'t be counted is not answered', 
   await until(() => p.check(), (answer) => answer.status === 200);
   assert.equal(await p.gateway.metric('checks_refused_total'), 0);
 });
+
+test('of guesses that come all at once no more are answered than one by one', async (t) => {
+  const p = await Partners.open(t, { config: { partners: { refusals_per_hour: 5 } } });
+  assert.equal((await p.give()).status, 201);
+  const guesses = Array.from({ length: 150 }, (_, i) => p.check(i < 149 ? { licence_number: `${i}` } : {}));
+  const statuses = (await Promise.all(guesses)).map((answer) => answer.status);
+  assert.deepEqual([404, 429, 200].map((status) => statuses.filter((s) => s === status).length), [5, 145, 0]);
+});

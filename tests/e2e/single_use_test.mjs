@@ -129,3 +129,26 @@ test('a used code is not valid again when Redis lost everything, on whichever ga
     t.diagnostic(`${verdicts.length} checks of a used code, 0 valid`);
   }
 });
+
+test('a code shows its fields once: not to another partner, nor for another purpose, also when it is worth nothing any more', async (t) => {
+  const site = await Site.start(t, { config: { code: { life_s: 300 } } });
+  const { gateway } = site;
+  const holder = await site.token('holder'), first = await site.token('partner');
+  const second = await site.token('partner', '--client', 'other-rental');
+  const { id } = (await gateway.licences(holder)).find((l) => l.status === 'valid');
+  const code = await gateway.display(holder, id);
+  const ask = async (token, key, purpose = 'car_rental') => {
+    const { result, reason, licence } = (await gateway.json('POST', '/v1/verify', token, { code, purpose }, { 'idempotency-key': key })).json();
+    return [result, reason, Boolean(licence)];
+  };
+  assert.deepEqual(await ask(first, '1'), ['valid', null, true]);
+  for (const seized of [false, true]) {
+    if (seized) await site.jwb('hold', 'place', id, '--agency', 'traffic-police', '--case', '1');
+    const worth = seized ? ['invalid', 'licence_seized'] : ['valid', null];
+    const used = seized ? worth : ['invalid', 'code_already_used'];
+    assert.deepEqual(await ask(first, '1'), [...worth, true], 'its own answer again');
+    assert.deepEqual(await ask(first, '2'), [...used, false]);
+    assert.deepEqual(await ask(first, '1', 'hiring'), [...used, false]);
+    assert.deepEqual(await ask(second, '1'), [...used, false]);
+  }
+});
