@@ -133,9 +133,9 @@ static void version_1_is_not_read(void **state)
 static void kinds_have_their_numbers_and_words(void **state)
 {
     (void)state;
-    static const char *const words[] = {NULL,     "display",  "verify",  "check",
-                                        "lookup", "retrieve", "consent", "mandate",
-                                        "apply",  "read",     "token",   NULL};
+    static const char *const words[] = {NULL,       "display", "verify",  "check", "lookup",
+                                        "retrieve", "consent", "mandate", "apply", "read",
+                                        "token",    "view",    NULL};
     for (unsigned kind = 0; kind < sizeof words / sizeof *words; kind++) {
         const char *text = journal_kind_text(kind);
         if (words[kind])
