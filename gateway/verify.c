@@ -177,9 +177,24 @@ static enum problem admit_partner(struct verify *v)
     return receipts_can_sign(v->op.home) ? PROBLEM_COUNT : PROBLEM_SIGNING_UNAVAILABLE;
 }
 
+/* Is the client competent? A type that could not be looked up is no type that it may not have. */
+static enum problem admit_type(struct verify *v)
+{
+    struct gateway_loop *home = v->op.home;
+    const struct registry_client *client = v->op.client;
+    struct registry_catalogue_entry entry;
+    if (!client || client->type_count == 0 || !v->parsed || client_has_type(client, type_code(v)))
+        return PROBLEM_COUNT;
+    if (gateway_licence_type(home, v->code.claims.type))
+        return PROBLEM_TYPE_NOT_ALLOWED;
+    return registry_licence_type(home->reader, v->code.claims.type, &entry) ==
+                   REGISTRY_ERR_NOT_FOUND
+               ? PROBLEM_TYPE_NOT_ALLOWED
+               : PROBLEM_REGISTRY_UNAVAILABLE;
+}
+
 static enum step_result admit(struct verify *v)
 {
-    const struct registry_client *client = v->op.client;
     enum problem problem = PROBLEM_COUNT;
     if (v->op.asker.role == TOKEN_ROLE_PARTNER)
         problem = admit_partner(v);
@@ -187,8 +202,8 @@ static enum step_result admit(struct verify *v)
         problem = PROBLEM_PURPOSE_NOT_ALLOWED;
     else
         v->purpose = BYTES(PURPOSE_INSPECTION);
-    if (problem == PROBLEM_COUNT && client && v->parsed && !client_has_type(client, type_code(v)))
-        problem = PROBLEM_TYPE_NOT_ALLOWED;
+    if (problem == PROBLEM_COUNT)
+        problem = admit_type(v);
     if (problem != PROBLEM_COUNT)
         return operation_fail(&v->op, problem, NULL, NULL);
     return quota_take(&v->quota, &v->op);

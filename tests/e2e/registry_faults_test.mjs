@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { judged, Subject } from './lib/faults.mjs';
@@ -145,4 +146,20 @@ test('a change that has no room on the disk is refused and leaves the licence as
   await taken.seize();
   assert.equal((await gateway.verdict(taken.code)).reason, 'licence_seized');
   await judged(t, watches);
+});
+
+test('whether a terminal is competent for a type that can\'t be looked up is not known, which is not no', async (t) => {
+  const site = await Site.start(t, { clients: [] });
+  const { gateway } = site;
+  await site.client('narrow', { role: 'inspector', organisation: 'traffic-police', type: site.records[0].ZZLXDM });
+  const inspector = await site.token('inspector', '--subject', 'traffic-police/1', '--client', 'narrow');
+  const code = await gateway.display(await site.token('holder'));
+  gateway.child.kill('SIGSTOP');
+  // A commit makes its readers forget their pages; the files they would read them from are empty.
+  await site.jwb('person', 'shut-out', '--officer', 'traffic-police/2');
+  for (const file of ['registry.db', 'registry.db-wal']) fs.truncateSync(site.path(file), 0);
+  gateway.child.kill('SIGCONT');
+  const answer = await gateway.verify(code, inspector);
+  assert.equal(answer.status, 503, answer.body.toString());
+  assert.match(answer.json().code, /^(registry|directory)_unavailable$/);
 });
