@@ -23,6 +23,14 @@ static const char help[] =
     "SIGTERM, SIGINT    finish running requests, then stop\n"
     "SIGHUP             read the configuration anew; a bad one changes nothing\n";
 
+static void warn_of_receipts(const struct settings *settings)
+{
+    char text[512];
+    struct buf why = BUF_OVER(text);
+    if (!settings_can_sign(settings, KEY_USE_RECEIPT, &why))
+        log_event(LOG_WARNING, "no key to sign receipts with", LOG_BYTES("why", buf_bytes(&why)));
+}
+
 static void reload(struct gateway *gateway, const char *path)
 {
     char text[512];
@@ -38,8 +46,9 @@ static void reload(struct gateway *gateway, const char *path)
                   LOG_BYTES("why", buf_bytes(&why)));
         return;
     }
-    if (!settings_can_sign(settings, &why)) /* a revocation must not wait for a new key */
+    if (!settings_can_sign(settings, KEY_USE_CODE, &why)) /* a revocation waits for no new key */
         log_event(LOG_ERROR, "no key to sign codes with", LOG_BYTES("why", buf_bytes(&why)));
+    warn_of_receipts(settings);
     why.len = 0;
     config_changed_at_start(gateway->started_with->config, settings->config, &why);
     if (why.len)
@@ -65,7 +74,7 @@ static int serve(const char *path)
     fetch_init();
 
     struct settings *settings = settings_load(path, &why);
-    if (settings && !settings_can_sign(settings, &why))
+    if (settings && !settings_can_sign(settings, KEY_USE_CODE, &why))
         settings_release(&settings);
     if (settings)
         log_set_level(config_log_level(settings->config));
@@ -74,6 +83,7 @@ static int serve(const char *path)
         fprintf(stderr, "jwb-gateway: %s\n", buf_cstr(&why));
         return 1;
     }
+    warn_of_receipts(settings);
     log_event(LOG_INFO, "ready", LOG_TEXT("version", JWB_VERSION),
               LOG_NUMBER("loops", gateway->loop_count));
     while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP)
@@ -92,7 +102,7 @@ static int check(const char *path, bool print)
     struct config *config = print ? config_read(path, &why) : NULL;
     bool well = print ? config != NULL
                       : settings && settings_has_secrets(settings, &why) &&
-                            settings_can_sign(settings, &why);
+                            settings_can_sign(settings, KEY_USE_CODE, &why);
     if (!well)
         fprintf(stderr, "jwb-gateway: %s\n", buf_cstr(&why));
     else if (print)

@@ -53,11 +53,12 @@ bool settings_has_secrets(const struct settings *settings, struct buf *why)
     return readable;
 }
 
-bool settings_can_sign(const struct settings *settings, struct buf *why)
+bool settings_can_sign(const struct settings *settings, enum key_use use, struct buf *why)
 {
-    if (keyring_signing(&settings->keys.ring, KEY_USE_CODE, clock_wall_s()))
+    if (keyring_signing(&settings->keys.ring, use, clock_wall_s()))
         return true;
-    buf_printf(why, "%s: no key in it signs now", settings->config->keys_codes);
+    buf_printf(why, "%s: no key of use %s in it signs now", settings->config->keys_codes,
+               key_use_text(use));
     return false;
 }
 

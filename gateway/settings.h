@@ -26,9 +26,10 @@ struct settings *settings_load(const char *path, struct buf *why);
 /* Can the secrets be read, which a start takes and a reload leaves? False with a sentence in `why`.
  */
 bool settings_has_secrets(const struct settings *settings, struct buf *why);
-/* Is there a key to sign codes with now? False with a sentence in `why`: a mistake at a start; at a
- * reload perhaps meant, because the last key was revoked. */
-bool settings_can_sign(const struct settings *settings, struct buf *why);
+/* Is there a key of this use to sign with now? False with a sentence in `why`. Without one for
+ * codes a start is a mistake, and a reload perhaps meant, because the last key was revoked; without
+ * one for receipts partners alone are not answered. */
+bool settings_can_sign(const struct settings *settings, enum key_use use, struct buf *why);
 struct settings *settings_take(struct settings *settings);
 void settings_release(struct settings **settings);
 

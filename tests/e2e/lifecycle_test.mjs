@@ -299,7 +299,7 @@ test('a gateway that can\'t start says why in one line and ends with status 1', 
   await fails('e', { registry: { secret: 'other.secret' } }, /registry\.db: /,
     () => site.jwb('secret', 'create', site.path('other.secret')));
   await fails('f', { registry: { path: 'server.pem' } }, /server\.pem: /);
-  await fails('g', { keys: { codes: 'old.jwks' } }, /old\.jwks: no key in it signs now/,
+  await fails('g', { keys: { codes: 'old.jwks' } }, /old\.jwks: no key of use code in it signs now/,
     () => site.jwb('key', 'create', '--file', site.path('old.jwks'), '--from', String(now() + 3600)));
   await fails('h', { keys: { secret: 'server.pem' } }, /server\.pem: /);
   assert.equal((await gateway.verify('1')).status, 200, 'the one that runs is as it was');

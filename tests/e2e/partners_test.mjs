@@ -254,6 +254,7 @@ test('every answer to a partner has a receipt that others can verify, through a 
   p.gateway.child.kill('SIGHUP');
   await until(() => p.jwks(), (jwks) => jwks.keys.length === 1);
   assert.deepEqual(problem(await p.check()), [503, 'signing_unavailable'], 'no receipt, no answer');
+  await p.gateway.waitForLog((line) => line.event === 'no key to sign receipts with' && line.level === 'warning');
   assert.equal((await verifyReceipt(Buffer.from(old, 'base64url'), await p.jwks())).result, 'unknown_key');
 });
 
