@@ -96,6 +96,19 @@ enum crypto_result crypto_rsa_verify(struct crypto_rsa_verifier *verifier,
                                      struct bytes signature);
 void crypto_rsa_verifier_destroy(struct crypto_rsa_verifier **verifier);
 
+/* Ed25519 (RFC 8032), for the evidence log and its witnesses. OpenSSL's alone; any thread. */
+#define CRYPTO_ED25519_SEED_BYTES      32
+#define CRYPTO_ED25519_PUBLIC_BYTES    32
+#define CRYPTO_ED25519_SIGNATURE_BYTES 64
+enum crypto_result crypto_ed25519_public(const uint8_t seed[CRYPTO_ED25519_SEED_BYTES],
+                                         uint8_t public_key[CRYPTO_ED25519_PUBLIC_BYTES]);
+enum crypto_result crypto_ed25519_sign(const uint8_t seed[CRYPTO_ED25519_SEED_BYTES],
+                                       struct bytes message,
+                                       uint8_t signature[CRYPTO_ED25519_SIGNATURE_BYTES]);
+enum crypto_result crypto_ed25519_verify(const uint8_t public_key[CRYPTO_ED25519_PUBLIC_BYTES],
+                                         struct bytes message,
+                                         const uint8_t signature[CRYPTO_ED25519_SIGNATURE_BYTES]);
+
 /* Overwrites secrets in a way the compiler keeps. */
 void crypto_wipe(void *memory, size_t len);
 

@@ -1,6 +1,7 @@
 /* The provider over OpenSSL 3.0. What costs time is done once per object: fetching an algorithm and
  * setting a key take longer than using them. Every call that may fail leaves OpenSSL's error queue
  * of the thread empty, because TLS on the same thread reads it (SSL_get_error). */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
@@ -66,11 +67,21 @@ static bool digest_parts(EVP_MD_CTX *ctx, const EVP_MD *md, const struct bytes *
     return ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
 }
 
+/* Fetched once: EVP_sha256() is looked up anew at each use, which takes longer than a short hash. */
+static EVP_MD *sha256_md;
+
+static void fetch_sha256(void)
+{
+    sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 static enum crypto_result openssl_sha256(const struct bytes *parts, size_t count,
                                          uint8_t out[CRYPTO_HASH_BYTES])
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fetch_sha256);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool ok = ctx && digest_parts(ctx, EVP_sha256(), parts, count, out);
+    bool ok = ctx && sha256_md && digest_parts(ctx, sha256_md, parts, count, out);
     EVP_MD_CTX_free(ctx);
     return result_of(ok);
 }

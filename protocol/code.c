@@ -18,6 +18,29 @@
 #define TAIL_FIRST 0x21       /* visible ASCII */
 #define TAIL_LAST  0x7E
 
+enum verdict_reason code_error_reason(enum code_error error)
+{
+    switch (error) {
+    case CODE_OK:
+        return REASON_NONE;
+    case CODE_ERR_MALFORMED:
+        return REASON_MALFORMED;
+    case CODE_ERR_BAD_SIGNATURE:
+        return REASON_BAD_SIGNATURE;
+    case CODE_ERR_NOT_YET_VALID:
+        return REASON_NOT_YET_VALID;
+    case CODE_ERR_EXPIRED:
+        return REASON_CODE_EXPIRED;
+    case CODE_ERR_UNKNOWN_KEY:
+        return REASON_UNKNOWN_KEY;
+    case CODE_ERR_KEY_REVOKED:
+        return REASON_KEY_REVOKED;
+    case CODE_ERR_CRYPTO:
+        break;
+    }
+    return REASON_STATUS_UNAVAILABLE;
+}
+
 const char *code_error_text(enum code_error error)
 {
     static const char *const texts[] = {

@@ -5,6 +5,7 @@
 #define PROTOCOL_CODE_H
 
 #include "protocol/keyring.h"
+#include "protocol/status.h"
 
 #define CODE_CTI_BYTES        8
 #define CODE_NAME_BYTES_MAX   105
@@ -63,6 +64,8 @@ enum code_error {
     CODE_ERR_CRYPTO, /* ours: could not compute; nothing is known about the code */
 };
 const char *code_error_text(enum code_error error);
+/* As an answer says it; status_unavailable for what is ours. */
+enum verdict_reason code_error_reason(enum code_error error);
 
 /* Scanned text to bytes: [ "https://" host path "/v" ("#" / "/") ] digits, ASCII space around it
  * trimmed. `cose` needs room for CODE_COSE_BYTES_MAX. Only CODE_OK and CODE_ERR_MALFORMED. */

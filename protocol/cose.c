@@ -2,11 +2,15 @@
 
 #include "protocol/cbor.h"
 
-/* RFC 9052 section 3.1 */
+/* RFC 9052 section 3.1, RFC 9596 */
 #define HEADER_ALG 1
 #define HEADER_KID 4
+#define HEADER_TYP 16
 
-#define PROTECTED_BYTES_MAX 16
+#define PROTECTED_BYTES_MAX       16
+#define TYPED_PROTECTED_BYTES_MAX (COSE_TYPE_BYTES_MAX + 16)
+
+#define TAG_18 0xD2 /* COSE_Sign1, RFC 9052 section 4.2 */
 
 /* The order of P-256's base point and the half of it (SEC 2, secp256r1). */
 static const uint8_t ORDER[32] = {0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF,
@@ -54,7 +58,8 @@ static void to_be_signed_init(struct to_be_signed *t, struct bytes protected_, s
     t->parts[3] = payload;
 }
 
-bool cose_sign1_read_parts(struct bytes message, size_t protected_bytes_max, struct cose_sign1 *out)
+/* The four parts, with a protected header of at most so many octets, which is not looked into. */
+static bool read_parts(struct bytes message, size_t protected_bytes_max, struct cose_sign1 *out)
 {
     struct cbor_reader r = cbor_reader_over(message);
     cbor_read_array(&r, 4);
@@ -67,7 +72,7 @@ bool cose_sign1_read_parts(struct bytes message, size_t protected_bytes_max, str
 
 bool cose_sign1_read(struct bytes message, struct cose_sign1 *out)
 {
-    if (!cose_sign1_read_parts(message, PROTECTED_BYTES_MAX, out))
+    if (!read_parts(message, PROTECTED_BYTES_MAX, out))
         return false;
 
     struct cbor_reader header = cbor_reader_over(out->protected_);
@@ -94,23 +99,9 @@ enum crypto_result cose_sign1_verify(const struct cose_sign1 *message,
     return crypto->verify(verifier, t.parts, 4, message->signature.data);
 }
 
-enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], struct bytes payload,
-                                    const struct crypto_provider *crypto,
-                                    struct crypto_signer *signer, struct buf *out)
-{
-    uint8_t storage[PROTECTED_BYTES_MAX];
-    struct buf header = BUF_OVER(storage);
-    cbor_put_map(&header, 2);
-    cbor_put_uint(&header, HEADER_ALG);
-    cbor_put_int(&header, alg);
-    cbor_put_uint(&header, HEADER_KID);
-    cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
-    return cose_sign1_write_under(buf_bytes(&header), payload, crypto, signer, out);
-}
-
-enum crypto_result cose_sign1_write_under(struct bytes protected_, struct bytes payload,
-                                          const struct crypto_provider *crypto,
-                                          struct crypto_signer *signer, struct buf *out)
+static enum crypto_result write_under(struct bytes protected_, struct bytes payload,
+                                      const struct crypto_provider *crypto,
+                                      struct crypto_signer *signer, struct buf *out)
 {
     uint8_t signature[CRYPTO_SIGNATURE_BYTES];
     struct to_be_signed t;
@@ -127,4 +118,57 @@ enum crypto_result cose_sign1_write_under(struct bytes protected_, struct bytes 
     cbor_put_bytes(out, payload);
     cbor_put_bytes(out, bytes_of(signature, sizeof signature));
     return CRYPTO_OK;
+}
+
+enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], struct bytes payload,
+                                    const struct crypto_provider *crypto,
+                                    struct crypto_signer *signer, struct buf *out)
+{
+    uint8_t storage[PROTECTED_BYTES_MAX];
+    struct buf header = BUF_OVER(storage);
+    cbor_put_map(&header, 2);
+    cbor_put_uint(&header, HEADER_ALG);
+    cbor_put_int(&header, alg);
+    cbor_put_uint(&header, HEADER_KID);
+    cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
+    return write_under(buf_bytes(&header), payload, crypto, signer, out);
+}
+
+/* ---- messages with a type ---- */
+
+bool cose_typed_read(struct bytes message, struct bytes type, struct cose_sign1 *out)
+{
+    if (message.len == 0 || message.data[0] != TAG_18 ||
+        !read_parts(bytes_from(message, 1), TYPED_PROTECTED_BYTES_MAX, out))
+        return false;
+    struct cbor_reader header = cbor_reader_over(out->protected_);
+    cbor_read_map(&header, 3);
+    cbor_read_key(&header, HEADER_ALG);
+    cbor_read_key(&header, COSE_ALG_ES256);
+    cbor_read_key(&header, HEADER_KID);
+    struct bytes kid = cbor_read_bytes(&header, KID_BYTES, KID_BYTES);
+    cbor_read_key(&header, HEADER_TYP);
+    struct bytes read = cbor_read_text(&header, 0, COSE_TYPE_BYTES_MAX);
+    if (!cbor_read_end(&header) || !bytes_equal(read, type))
+        return false;
+    out->alg = COSE_ALG_ES256;
+    memcpy(out->kid, kid.data, KID_BYTES);
+    return true;
+}
+
+enum crypto_result cose_typed_write(struct bytes type, const uint8_t kid[KID_BYTES],
+                                    struct bytes payload, const struct crypto_provider *crypto,
+                                    struct crypto_signer *signer, struct buf *out)
+{
+    uint8_t storage[TYPED_PROTECTED_BYTES_MAX];
+    struct buf header = BUF_OVER(storage);
+    cbor_put_map(&header, 3);
+    cbor_put_uint(&header, HEADER_ALG);
+    cbor_put_int(&header, COSE_ALG_ES256);
+    cbor_put_uint(&header, HEADER_KID);
+    cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
+    cbor_put_uint(&header, HEADER_TYP);
+    cbor_put_text(&header, type);
+    buf_put_u8(out, TAG_18);
+    return write_under(buf_bytes(&header), payload, crypto, signer, out);
 }

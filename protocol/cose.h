@@ -17,10 +17,6 @@ struct cose_sign1 {
     uint8_t kid[KID_BYTES];
 };
 
-/* Reads a COSE_Sign1's four parts, of a protected header of at most so many octets, which is not
- * looked into; no signature. The views point into `message`. False: the peer's. */
-bool cose_sign1_read_parts(struct bytes message, size_t protected_bytes_max,
-                           struct cose_sign1 *out);
 /* Reads shape and headers, no signature. The views point into `message`. False for anything but
  * the one form above in deterministic CBOR: the peer's. */
 bool cose_sign1_read(struct bytes message, struct cose_sign1 *out);
@@ -34,9 +30,14 @@ enum crypto_result cose_sign1_verify(const struct cose_sign1 *message,
 enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], struct bytes payload,
                                     const struct crypto_provider *crypto,
                                     struct crypto_signer *signer, struct buf *out);
-/* The same under a protected header of the caller's making, for other messages than codes. */
-enum crypto_result cose_sign1_write_under(struct bytes protected_, struct bytes payload,
-                                          const struct crypto_provider *crypto,
-                                          struct crypto_signer *signer, struct buf *out);
+
+/* Messages that say what they are (RFC 9596), and are not taken for others: tag 18, protected
+ * header exactly {1: ES256, 4: kid, 16: type}, the type of at most COSE_TYPE_BYTES_MAX; else as
+ * above. */
+#define COSE_TYPE_BYTES_MAX 40
+bool cose_typed_read(struct bytes message, struct bytes type, struct cose_sign1 *out);
+enum crypto_result cose_typed_write(struct bytes type, const uint8_t kid[KID_BYTES],
+                                    struct bytes payload, const struct crypto_provider *crypto,
+                                    struct crypto_signer *signer, struct buf *out);
 
 #endif

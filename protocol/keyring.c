@@ -25,12 +25,14 @@ const char *keyring_error_text(enum keyring_error error)
 
 const char *key_use_text(enum key_use use)
 {
-    return use == KEY_USE_CODE ? "code" : use == KEY_USE_RECEIPT ? "receipt" : NULL;
+    static const char *const texts[] = {
+        [KEY_USE_CODE] = "code", [KEY_USE_RECEIPT] = "receipt", [KEY_USE_WEBHOOK] = "webhook"};
+    return texts[use];
 }
 
 bool key_use_read(struct bytes text, enum key_use *use)
 {
-    const enum key_use uses[] = {KEY_USE_CODE, KEY_USE_RECEIPT};
+    const enum key_use uses[] = {KEY_USE_CODE, KEY_USE_RECEIPT, KEY_USE_WEBHOOK};
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
         *use = uses[i];
         if (bytes_equal(text, bytes_str(key_use_text(uses[i]))))

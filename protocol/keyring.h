@@ -19,9 +19,10 @@ enum key_use {
     KEY_USE_ROOT,
     KEY_USE_EVIDENCE,
     KEY_USE_RECEIPT,
+    KEY_USE_WEBHOOK,
 };
-/* The member "jwb_use" of a key in a set: code and receipt alone have a word there, the others have
- * sets of their own. NULL and false for them. */
+/* The member "jwb_use" of a key in a set: code, receipt and webhook alone have a word there, the
+ * others have sets of their own. NULL and false for them. */
 const char *key_use_text(enum key_use use);
 bool key_use_read(struct bytes text, enum key_use *use);
 
@@ -63,8 +64,9 @@ const struct keyring_key *keyring_find(const struct keyring *ring, const uint8_t
 const struct keyring_key *keyring_signing(const struct keyring *ring, enum key_use use,
                                           int64_t now);
 
-/* JSON Web Key Set (RFC 7517) of the keys for codes and receipts published by `now`, revoked ones
- * excluded; kid in lowercase hexadecimal. A receipt's has the member "jwb_use": "receipt". */
+/* JSON Web Key Set (RFC 7517) of the keys for codes, receipts and webhooks published by `now`,
+ * revoked ones excluded; kid in lowercase hexadecimal. All but those for codes have the member
+ * "jwb_use": "receipt" or "webhook". */
 void keyring_write_jwks(const struct keyring *ring, int64_t now, struct buf *out);
 /* Reads such a set: EC P-256 keys with use "sig" and alg "ES256", for codes unless "jwb_use" says
  * else. Members it does not know are ignored; keys of other kinds and uses are skipped; a point

@@ -7,14 +7,7 @@
 
 #define VERSION 1 /* the first item of the receipt claim; others are refused */
 
-#define TAG_18 0xD2 /* COSE_Sign1, RFC 9052 section 4.2 */
-
-/* RFC 9052 section 3.1, RFC 9596 */
-#define HEADER_ALG       1
-#define HEADER_KID       4
-#define HEADER_TYP       16
-#define CONTENT          "application/jwb-receipt+cbor"
-#define HEADER_BYTES_MAX 48
+#define TYPE BYTES("application/jwb-receipt+cbor")
 
 /* RFC 8392 section 4 */
 #define CLAIM_ISS     1
@@ -117,49 +110,26 @@ static void write_claims(const struct receipt *receipt, struct buf *out)
 
 /* ---- messages ---- */
 
-/* The parts of a message and whose signature it has; nothing of the claims. */
-static bool read_message(struct bytes message, struct cose_sign1 *out)
-{
-    if (message.len == 0 || message.len > RECEIPT_BYTES_MAX || message.data[0] != TAG_18 ||
-        !cose_sign1_read_parts(bytes_from(message, 1), HEADER_BYTES_MAX, out))
-        return false;
-    struct cbor_reader header = cbor_reader_over(out->protected_);
-    cbor_read_map(&header, 3);
-    cbor_read_key(&header, HEADER_ALG);
-    int64_t alg = cbor_read_int(&header);
-    cbor_read_key(&header, HEADER_KID);
-    struct bytes kid = cbor_read_bytes(&header, KID_BYTES, KID_BYTES);
-    cbor_read_key(&header, HEADER_TYP);
-    struct bytes type = cbor_read_text(&header, 0, sizeof CONTENT - 1);
-    if (!cbor_read_end(&header) || alg != COSE_ALG_ES256 || !bytes_equal(type, BYTES(CONTENT)))
-        return false;
-    out->alg = COSE_ALG_ES256;
-    memcpy(out->kid, kid.data, KID_BYTES);
-    return true;
-}
-
 enum crypto_result receipt_write(const struct receipt *receipt, const uint8_t kid[KID_BYTES],
                                  const struct crypto_provider *crypto, struct crypto_signer *signer,
                                  struct buf *out)
 {
-    uint8_t header_storage[HEADER_BYTES_MAX], claims_storage[CLAIMS_BYTES_MAX];
-    struct buf header = BUF_OVER(header_storage), claims = BUF_OVER(claims_storage);
+    uint8_t storage[CLAIMS_BYTES_MAX];
+    struct buf claims = BUF_OVER(storage);
     struct receipt again;
-    cbor_put_map(&header, 3);
-    cbor_put_uint(&header, HEADER_ALG);
-    cbor_put_int(&header, COSE_ALG_ES256);
-    cbor_put_uint(&header, HEADER_KID);
-    cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
-    cbor_put_uint(&header, HEADER_TYP);
-    cbor_put_text(&header, BYTES(CONTENT));
     write_claims(receipt, &claims);
     if (!buf_ok(&claims)) {
         out->overflow = true;
         return CRYPTO_OK;
     }
     CHECK(read_claims(buf_bytes(&claims), &again)); /* in range */
-    buf_put_u8(out, TAG_18);
-    return cose_sign1_write_under(buf_bytes(&header), buf_bytes(&claims), crypto, signer, out);
+    return cose_typed_write(TYPE, kid, buf_bytes(&claims), crypto, signer, out);
+}
+
+/* The parts of a message and whose signature it has; nothing of the claims. */
+static bool read_message(struct bytes message, struct cose_sign1 *parts)
+{
+    return message.len <= RECEIPT_BYTES_MAX && cose_typed_read(message, TYPE, parts);
 }
 
 bool receipt_read(struct bytes message, struct receipt *receipt, uint8_t kid[KID_BYTES])

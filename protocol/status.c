@@ -37,7 +37,7 @@ bool licence_status_read(struct bytes text, enum licence_status *status)
             code =
                 text.data[i] >= '0' && text.data[i] <= '9' ? code * 10 + text.data[i] - '0' : 100;
     for (int i = 0; i < LICENCE_STATUS_COUNT; i++) {
-        if (statuses[i].code == 0)
+        if (i == LICENCE_STATUS_SUPERSEDED || i == LICENCE_STATUS_IN_DOUBT) /* ours alone */
             continue;
         if (statuses[i].code == code || bytes_equal(text, bytes_str(statuses[i].text))) {
             *status = (enum licence_status)i;
@@ -122,6 +122,8 @@ enum verdict_reason licence_status_reason(enum licence_status status)
         return REASON_LICENCE_TRANSFERRED;
     case LICENCE_STATUS_SEIZED:
         return REASON_LICENCE_SEIZED;
+    case LICENCE_STATUS_IN_DOUBT:
+        return REASON_STATUS_UNAVAILABLE;
     case LICENCE_STATUS_VALID:
         return REASON_NONE;
     case LICENCE_STATUS_OTHER:

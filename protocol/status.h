@@ -20,6 +20,7 @@
     S(TRANSFERRED,  6,   3,   "transferred")  /* 转出 */                                           \
     S(OTHER,        99,  3,   "other")        /* 其他 */                                           \
     S(SEIZED,       2,   2,   "seized")       /* 暂扣 */                                           \
+    S(IN_DOUBT,     98,  3,   "in_doubt")     /* its present version was lost: could not find out */ \
     S(VALID,        1,   0,   "valid")        /* 有效 */
 /* clang-format on */
 
@@ -35,7 +36,8 @@ uint8_t licence_status_bits(enum licence_status status);
 const char *licence_status_text(enum licence_status status);
 /* The two-digit code of the issuers' data (01 to 08, 99; docs/PROTOCOL.md); superseded has 0. */
 unsigned licence_status_code(enum licence_status status);
-/* By code ("01", "1") or by text ("valid"); false for none of them, and for superseded. */
+/* By code ("01", "1") or by text ("valid"); false for none of them, and for
+ * superseded and in_doubt, which no issuer says. */
 bool licence_status_read(struct bytes text, enum licence_status *status);
 /* The stricter of two. */
 enum licence_status licence_status_stricter(enum licence_status a, enum licence_status b);

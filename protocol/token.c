@@ -14,13 +14,18 @@ static const struct {
     unsigned scopes;
 } ROLES[TOKEN_ROLE_COUNT] = {
     [TOKEN_ROLE_ANYBODY] = {"anybody", TOKEN_SCOPE_VERIFY},
-    [TOKEN_ROLE_HOLDER] = {"holder",
-                           TOKEN_SCOPE_DISPLAY | TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_CONSENT},
-    [TOKEN_ROLE_INSPECTOR] = {"inspector",
-                              TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS | TOKEN_SCOPE_LOOKUP},
+    [TOKEN_ROLE_HOLDER] = {"holder", TOKEN_SCOPE_DISPLAY | TOKEN_SCOPE_VERIFY |
+                                         TOKEN_SCOPE_CONSENT | TOKEN_SCOPE_OBJECT |
+                                         TOKEN_SCOPE_TRACE},
+    [TOKEN_ROLE_INSPECTOR] = {"inspector", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS |
+                                               TOKEN_SCOPE_LOOKUP | TOKEN_SCOPE_ENFORCE |
+                                               TOKEN_SCOPE_OBJECT},
     [TOKEN_ROLE_PARTNER] = {"partner", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_CHECK},
-    [TOKEN_ROLE_ISSUER] = {"issuer", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS},
+    [TOKEN_ROLE_ISSUER] = {"issuer", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS | TOKEN_SCOPE_DELIVER |
+                                         TOKEN_SCOPE_TRACE},
     [TOKEN_ROLE_SYSTEM] = {"system", TOKEN_SCOPE_RETRIEVE},
+    [TOKEN_ROLE_AUDITOR] = {"auditor", TOKEN_SCOPE_TRACE},
+    [TOKEN_ROLE_OPERATOR] = {"operator", 0},
 };
 
 const char *token_role_text(enum token_role role)
@@ -102,7 +107,7 @@ static bool claims_read(struct bytes cbor, struct token_claims *c)
 {
     struct cbor_reader r = cbor_reader_over(cbor);
     cbor_read_array(&r, 6);
-    c->role = (enum token_role)cbor_read_uint(&r, TOKEN_ROLE_COUNT - 1);
+    c->role = (enum token_role)cbor_read_uint(&r, TOKEN_ROLE_AUDITOR); /* the last that asks */
     c->subject = cbor_read_text(&r, 0, TOKEN_SUBJECT_BYTES_MAX);
     c->client = cbor_read_text(&r, 0, TOKEN_CLIENT_BYTES_MAX);
     c->scopes = (unsigned)cbor_read_uint(&r, TOKEN_SCOPES_ALL);

@@ -11,6 +11,7 @@
  *   partner    -                                                the partner
  *   issuer     -                                                the authority's client
  *   system     -                                                the business system
+ *   auditor    -                                                the auditor's client
  *
  * What a client may is not in the token but in the registry, so that a change of it is felt at
  * once. */
@@ -33,6 +34,8 @@ enum token_role {
     TOKEN_ROLE_PARTNER = 3,
     TOKEN_ROLE_ISSUER = 4,
     TOKEN_ROLE_SYSTEM = 5, /* a business system of government */
+    TOKEN_ROLE_AUDITOR = 6,
+    TOKEN_ROLE_OPERATOR = 7, /* in evidence alone: whoever works with jwb, or the gateway itself */
     TOKEN_ROLE_COUNT,
 };
 const char *token_role_text(enum token_role role); /* "anybody", "holder", ... */
@@ -46,7 +49,11 @@ bool token_role_read(struct bytes text, enum token_role *role);
     S(CHECK, "check")       /* a partner's: check a licence under its holder's consent */          \
     S(RETRIEVE, "retrieve") /* a system's: retrieve what its matters need, and apply for it */     \
     S(LOOKUP, "lookup")     /* an inspector's: look a licence up without a code */                 \
-    S(CONSENT, "consent")   /* a holder's: consents, mandates, and who looked */
+    S(CONSENT, "consent")   /* a holder's: consents, mandates, and who looked */                   \
+    S(ENFORCE, "enforce")   /* an inspector's: seize, withdraw, request to cancel, restore */      \
+    S(DELIVER, "deliver")   /* an authority's: its licences, and what others did with them */      \
+    S(OBJECT, "object")     /* a holder's and an inspector's: object to what a licence says */     \
+    S(TRACE, "trace")       /* read the timeline of a licence */
 enum token_scope_bit {
 #define S(name, word) TOKEN_SCOPE_BIT_##name,
     TOKEN_SCOPES(S)

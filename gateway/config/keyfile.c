@@ -193,7 +193,7 @@ static const char *read_members(json_t *jwk, struct keyring_key *key, struct cry
     key->alg = COSE_ALG_ES256;
     if (json_object_get(jwk, "jwb_use") &&
         !key_use_read(bytes_str(text_of(jwk, "jwb_use")), &key->use))
-        return "jwb_use must be code or receipt";
+        return "jwb_use must be code, receipt or webhook";
     pair->public_key[0] = 4; /* uncompressed, SEC 1 section 2.3.3 */
     if (!read_coordinate(jwk, "x", pair->public_key + 1) ||
         !read_coordinate(jwk, "y", pair->public_key + 1 + COORDINATE_BYTES) ||

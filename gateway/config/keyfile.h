@@ -6,9 +6,9 @@
 #include "protocol/keyring.h"
 
 /* A key file is a private JSON Web Key Set (RFC 7517): EC P-256 keys with "d", "kid" (our kid in
- * lowercase hexadecimal), "use": "sig", "jwb_use": "code" or "receipt" (absent: code), "alg":
- * "ES256", "nbf" (use_from), "exp" (retire_at), "iat" (publish_at), in Unix seconds, and "revoked":
- * true for revoked ones. */
+ * lowercase hexadecimal), "use": "sig", "jwb_use": "code", "receipt" or "webhook" (absent: code),
+ * "alg": "ES256", "nbf" (use_from), "exp" (retire_at), "iat" (publish_at), in Unix seconds, and
+ * "revoked": true for revoked ones. */
 struct keyfile {
     struct keyring ring;
     struct crypto_key_pair pairs[KEYRING_KEYS_MAX]; /* pairs[i] belongs to ring.keys[i] */

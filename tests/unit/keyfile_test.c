@@ -59,7 +59,9 @@ static void generate(size_t n)
         assert_int_equal(crypto_openssl.key_generate(pair), CRYPTO_OK);
         struct keyring_key key = {
             .alg = COSE_ALG_ES256,
-            .use = i % 5 == 2 ? KEY_USE_RECEIPT : KEY_USE_CODE,
+            .use = i % 5 == 2   ? KEY_USE_RECEIPT
+                   : i % 5 == 3 ? KEY_USE_WEBHOOK
+                                : KEY_USE_CODE,
             .publish_at = (int64_t)i,
             .use_from = 1700000000 + (int64_t)i,
             .retire_at = i % 2 ? INT64_MAX : 1800000000,
@@ -100,6 +102,8 @@ static void known_key_is_read(void **state)
     assert_false(key->revoked);
     assert_read("{\"keys\":[{" KEY ",\"jwb_use\":\"receipt\"}]}");
     assert_int_equal(key->use, KEY_USE_RECEIPT);
+    assert_read("{\"keys\":[{" KEY ",\"jwb_use\":\"webhook\"}]}");
+    assert_int_equal(key->use, KEY_USE_WEBHOOK);
     assert_read("{\"keys\":[{" KEY ",\"jwb_use\":\"code\"}]}");
     assert_int_equal(key->use, KEY_USE_CODE);
     assert_read("{\"keys\":[]}");
@@ -193,7 +197,7 @@ static void wrong_keys_are_refused(void **state)
     assert_refused("{\"keys\":[{" KEY ",\"nbf\":-1}]}", times);
     assert_refused("{\"keys\":[{" KEY ",\"iat\":1.5}]}", times);
     assert_refused("{\"keys\":[{" KEY ",\"exp\":\"9\"}]}", times);
-    const char *use = ": key 1: jwb_use must be code or receipt";
+    const char *use = ": key 1: jwb_use must be code, receipt or webhook";
     assert_refused("{\"keys\":[{" KEY ",\"jwb_use\":\"root\"}]}", use);
     assert_refused("{\"keys\":[{" KEY ",\"jwb_use\":null}]}", use);
     assert_refused("{\"keys\":[{" KEY "},{" KEY "}]}", ": key 2: another key has the same kid");

@@ -129,26 +129,31 @@ static void a_published_set_comes_back(void **state)
     key = numbered_key(5);
     key.use = KEY_USE_RECEIPT;
     assert_int_equal(keyring_add(&ring, crypto, &key), KEYRING_OK);
+    key = numbered_key(6);
+    key.use = KEY_USE_WEBHOOK;
+    assert_int_equal(keyring_add(&ring, crypto, &key), KEYRING_OK);
 
     keyring_write_jwks(&ring, 1700000000, &out);
     assert_true(read_set(&read, buf_cstr(&out)));
-    assert_int_equal(read.count, 3);
+    assert_int_equal(read.count, 4);
     assert_true(read.keys[0].use == KEY_USE_CODE && read.keys[1].use == KEY_USE_CODE);
     assert_int_equal(read.keys[2].use, KEY_USE_RECEIPT);
     assert_memory_equal(read.keys[2].kid, ring.keys[5].kid, KID_BYTES);
+    assert_int_equal(read.keys[3].use, KEY_USE_WEBHOOK);
+    assert_memory_equal(read.keys[3].kid, ring.keys[6].kid, KID_BYTES);
     assert_memory_equal(read.keys[0].kid, "\x49\x6b\xd8\xaf", KID_BYTES);
     assert_memory_equal(read.keys[0].public_key, ring.keys[0].public_key, CRYPTO_PUBLIC_BYTES);
     assert_true(read.keys[0].use_from == 1700000000 && read.keys[0].retire_at == 1800000000);
     assert_memory_equal(read.keys[1].public_key, ring.keys[1].public_key, CRYPTO_PUBLIC_BYTES);
     assert_true(read.keys[1].use_from == 0 && read.keys[1].retire_at == INT64_MAX);
     assert_false(read_set(&read, buf_cstr(&out))); /* there already */
-    assert_int_equal(read.count, 3);
+    assert_int_equal(read.count, 4);
 
     out.len = 0;
     keyring_write_jwks(&ring, 1700000001, &out);
     read.count = 0;
     assert_true(read_set(&read, buf_cstr(&out)));
-    assert_int_equal(read.count, 4);
+    assert_int_equal(read.count, 5);
 }
 
 #define EXAMPLE_XY                                                                                 \

@@ -119,13 +119,14 @@ static void a_genuine_mac_over_other_claims_is_malformed(void **state)
     (void)state;
     static const struct bytes claims[] = {
         BYTES(""),
-        BYTES("\x86\x00\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),     /* role 0 */
-        BYTES("\x86\x06\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),     /* role 6 */
-        BYTES("\x86\x01\x60\x60\x18\x80\x01\x1a\x7f\xff\xff\xff"), /* an unknown scope */
-        BYTES("\x86\x01\x61\x0a\x60\x02\x01\x1a\x7f\xff\xff\xff"), /* a line feed */
-        BYTES("\x86\x01\x60\x60\x02\x01\x1a\x7f\xff\xff\xff\x00"), /* something behind it */
-        BYTES("\x85\x01\x60\x60\x02\x01"),                         /* five items */
-        BYTES("\x86\x01\x60\x60\x02\x20\x1a\x7f\xff\xff\xff"),     /* a negative time */
+        BYTES("\x86\x00\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),         /* role 0 */
+        BYTES("\x86\x07\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),         /* an operator */
+        BYTES("\x86\x08\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),         /* role 8 */
+        BYTES("\x86\x01\x60\x60\x19\x08\x00\x01\x1a\x7f\xff\xff\xff"), /* an unknown scope */
+        BYTES("\x86\x01\x61\x0a\x60\x02\x01\x1a\x7f\xff\xff\xff"),     /* a line feed */
+        BYTES("\x86\x01\x60\x60\x02\x01\x1a\x7f\xff\xff\xff\x00"),     /* something behind it */
+        BYTES("\x85\x01\x60\x60\x02\x01"),                             /* five items */
+        BYTES("\x86\x01\x60\x60\x02\x20\x1a\x7f\xff\xff\xff"),         /* a negative time */
     };
     for (size_t i = 0; i <= sizeof claims / sizeof *claims; i++) {
         /* the last is in order: what the others are refused for is what is wrong with them */
@@ -170,8 +171,9 @@ static void scopes_are_words_with_spaces_between(void **state)
     struct buf text = BUF_OVER(storage);
     unsigned scopes;
     token_scopes_write(&text, TOKEN_SCOPES_ALL);
-    assert_true(bytes_equal(buf_bytes(&text),
-                            BYTES("display verify status check retrieve lookup consent")));
+    assert_true(
+        bytes_equal(buf_bytes(&text), BYTES("display verify status check retrieve lookup consent "
+                                            "enforce deliver object trace")));
     for (unsigned set = 0; set <= TOKEN_SCOPES_ALL; set++) {
         text.len = 0;
         token_scopes_write(&text, set);
