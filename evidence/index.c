@@ -107,11 +107,7 @@ static bool get_room(struct update *u)
 static bool gather(struct update *u, const struct pair *pair, struct index_segment *segment)
 {
     struct index_scan *scan = u->scan;
-    scan->journal = pair->journal;
-    scan->at = pair->covered;
-    scan->size = pair->journal_bytes;
-    scan->damaged = scan->failed = false;
-    scan->window_at = scan->window_len = 0;
+    index_scan_init(scan, pair->journal, pair->covered, pair->journal_bytes);
     *segment = (struct index_segment){.from = pair->covered, .newest_us = INT64_MIN};
     while (scan->at - segment->from < EVIDENCE_SEGMENT_BYTES && index_scan_next(scan)) {
         const struct journal_record *record = &scan->record;
@@ -187,15 +183,11 @@ static bool segment_due(const struct pair *pair)
 
 static void update_pair(struct update *u, const char *name, struct pair *pair)
 {
-    uint8_t header[JOURNAL_HEADER_BYTES];
     char index_name[NAME_BYTES_MAX];
-    unsigned loop_index;
     bool more = true;
-    pair->covered = sizeof header;
-    if (!segment_due(pair) ||
-        index_pread(pair->journal, header, sizeof header, 0) != (ssize_t)sizeof header ||
-        !journal_header_read(bytes_of(header, sizeof header), &loop_index))
-        return; /* too short, or no journal of this version */
+    pair->covered = JOURNAL_HEADER_BYTES;
+    if (!segment_due(pair))
+        return;
     snprintf(index_name, sizeof index_name, "%.*sx", (int)strlen(name) - 1, name);
     pair->index =
         openat(u->folder_descriptor, index_name, O_RDWR | O_CREAT | O_CLOEXEC, (mode_t)0600);
@@ -213,27 +205,27 @@ static void update_pair(struct update *u, const char *name, struct pair *pair)
 /* Asked before the journal's length is: then that is its last. */
 static bool is_followed(const struct update *u, const char *name)
 {
-    char next[NAME_BYTES_MAX];
+    char next[JOURNAL_FILE_NAME_BYTES_MAX];
     unsigned loop_index, number;
-    if (sscanf(name, "journal-%u-%u.jwbj", &loop_index, &number) != 2)
+    if (!journal_file_name_read(name, &loop_index, &number))
         return false;
-    snprintf(next, sizeof next, "journal-%u-%08u.jwbj", loop_index, number + 1);
+    journal_file_name_write(loop_index, number + 1, next);
     return faccessat(u->folder_descriptor, next, F_OK, 0) == 0;
 }
 
 static void update_journal(struct update *u, const char *name)
 {
     struct pair pair = {.finished = is_followed(u, name)};
-    struct stat status;
-    pair.journal = openat(u->folder_descriptor, name, O_RDONLY | O_CLOEXEC);
-    if (pair.journal < 0 || fstat(pair.journal, &status) != 0) {
+    struct index_journal_file file;
+    enum index_journal opened = index_journal_open(u->folder_descriptor, name, &file);
+    if (opened == INDEX_JOURNAL_FAILED)
         tell(u, name, "can't be opened");
-    } else {
-        pair.journal_bytes = (uint64_t)status.st_size;
+    if (opened == INDEX_JOURNAL_OPEN) {
+        pair.journal = file.descriptor;
+        pair.journal_bytes = file.bytes;
         update_pair(u, name, &pair);
+        close(file.descriptor);
     }
-    if (pair.journal >= 0)
-        close(pair.journal);
 }
 
 bool evidence_index_update(const char *folder, bool thorough, const _Atomic bool *stop,

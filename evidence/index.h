@@ -20,6 +20,12 @@
 bool evidence_index_update(const char *folder, bool thorough, const _Atomic bool *stop,
                            struct buf *why);
 
+/* Where a record lies: its journal's name and its position there (evidence/journal.h), which are
+ * also the log's names for them; in a file that was renamed the position has number 0. */
+struct evidence_where {
+    char source[JOURNAL_SOURCE_BYTES_MAX];
+    uint64_t position;
+};
 struct evidence_place {
     uint16_t list;
     uint32_t index;
@@ -36,12 +42,19 @@ struct evidence_search {
     /* told, newest first, after all was read; views live for the call */
     void (*each)(void *context, const struct journal_record *record);
     void *context;
+    struct evidence_where where; /* set before each call of `each`: of that record */
     /* answered */
     bool complete; /* false: a folder or a journal could not be read, or was damaged, or there were
                       more */
 };
-/* False: ours, no memory; nothing was told then. Takes about 2 * max * 350 octets, and at most
+/* False: ours, no memory; nothing was told then. Takes about 2 * max * 540 octets, and at most
  * 2 MB. */
 bool evidence_search(struct evidence_search *search);
+
+/* The records of one request, wherever they were written: reads journals through, the one that was
+ * written last first, each from its beginning, and tells what it finds until there are `max`, which
+ * ends the reading and is not complete. Of what is asked only folders, since_us (of older journals
+ * nothing is read), max and each count. False: ours, no memory. */
+bool evidence_find_request(struct evidence_search *search, uint64_t request_id);
 
 #endif

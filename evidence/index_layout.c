@@ -1,6 +1,7 @@
 #include "evidence/index_layout.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -192,6 +193,45 @@ size_t index_block_read(int index, const struct index_segment *segment, uint32_t
 
 /* ---- reading a journal ---- */
 
+static enum index_journal header_of(struct index_journal_file *file)
+{
+    uint8_t octets[JOURNAL_HEADER_BYTES];
+    struct stat status;
+    if (file->descriptor < 0 || fstat(file->descriptor, &status) != 0)
+        return INDEX_JOURNAL_FAILED;
+    file->bytes = (uint64_t)status.st_size;
+    ssize_t n = index_pread(file->descriptor, octets, sizeof octets, 0);
+    if (n < (ssize_t)sizeof octets)
+        return n < 0 ? INDEX_JOURNAL_FAILED : INDEX_JOURNAL_BEGUN;
+    return journal_header_read(bytes_of(octets, sizeof octets), &file->header)
+               ? INDEX_JOURNAL_OPEN
+               : INDEX_JOURNAL_FOREIGN;
+}
+
+enum index_journal index_journal_open(int folder, const char *name, struct index_journal_file *file)
+{
+    unsigned loop_index;
+    if (!journal_file_name_read(name, &loop_index, &file->number))
+        file->number = 0;
+    file->descriptor = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    enum index_journal opened = header_of(file);
+    if (opened != INDEX_JOURNAL_OPEN && file->descriptor >= 0) {
+        int cause = errno;
+        close(file->descriptor);
+        errno = cause;
+    }
+    return opened;
+}
+
+void index_scan_init(struct index_scan *scan, int journal, uint64_t from, uint64_t to)
+{
+    scan->journal = journal;
+    scan->at = from;
+    scan->size = to;
+    scan->damaged = scan->failed = false;
+    scan->window_at = scan->window_len = 0;
+}
+
 /* Makes *view what the file holds from `at`: at least a record's most octets, or all there are. */
 static bool look(struct index_scan *s, uint64_t at, struct bytes *view)
 {
@@ -228,7 +268,9 @@ bool index_scan_next(struct index_scan *s)
         s->record_at = at;
         s->octets = bytes_of(view.data, len);
         s->at = at + len;
-        return true;
+        if (s->record.kind != JOURNAL_REMOVED)
+            return true;
+        at = s->at - 1;
     }
     return false;
 }

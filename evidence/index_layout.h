@@ -71,12 +71,29 @@ size_t index_block_read(int index, const struct index_segment *segment, uint32_t
 /* Reads so many octets, or fewer at the end of the file; -1: errno says why. */
 ssize_t index_pread(int file, void *to, size_t len, uint64_t at);
 
-/* Records one after the other, from anywhere. What is read is a snapshot of `size` octets; the file
- * may grow meanwhile, and a half-written end looks like a torn one, which is no damage. */
+/* Opens a journal's file and reads its header. */
+enum index_journal {
+    INDEX_JOURNAL_OPEN,    /* the descriptor is the caller's to close */
+    INDEX_JOURNAL_BEGUN,   /* shorter than its header: it was only just begun */
+    INDEX_JOURNAL_FOREIGN, /* no journal of this version */
+    INDEX_JOURNAL_FAILED,  /* errno says why */
+};
+struct index_journal_file {
+    int descriptor;
+    uint64_t bytes; /* as it was opened */
+    struct journal_header header;
+    unsigned number; /* by its name; 0: it has another kind of name */
+};
+enum index_journal index_journal_open(int folder, const char *name,
+                                      struct index_journal_file *file);
+
+/* Records one after the other, from anywhere, removed ones passed over. What is read is a snapshot
+ * of `size` octets; the file may grow meanwhile, and a half-written end looks like a torn one,
+ * which is no damage. */
 #define INDEX_WINDOW_BYTES (256 * 1024)
 struct index_scan {
     int journal;
-    uint64_t at, size; /* set by the caller: where the next record begins; octets of the file */
+    uint64_t at, size; /* where the next record begins; octets of the file */
     bool damaged;      /* something whole followed something that was not */
     bool failed;       /* the file can't be read */
     uint64_t record_at;
@@ -86,6 +103,8 @@ struct index_scan {
     size_t window_len;
     uint8_t window[INDEX_WINDOW_BYTES];
 };
+/* From a record's octet, or the header's end, up to an octet at most. */
+void index_scan_init(struct index_scan *scan, int journal, uint64_t from, uint64_t to);
 /* False: no more, or failed. */
 bool index_scan_next(struct index_scan *scan);
 

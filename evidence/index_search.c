@@ -16,6 +16,7 @@
 struct found {
     int64_t at_us;
     uint64_t order; /* of those of one moment */
+    struct evidence_where where;
     size_t len;
     uint8_t octets[JOURNAL_RECORD_BYTES_MAX];
 };
@@ -29,6 +30,8 @@ struct search {
     uint64_t order;
     uint32_t *offsets; /* room for INDEX_ENTRIES_MAX */
     struct index_scan *scan;
+    struct index_journal_file journal; /* the one that is searched now */
+    struct evidence_where where;       /* its name */
     bool complete;
 };
 
@@ -60,7 +63,8 @@ static void keep_newest(struct search *s)
     }
 }
 
-static void take(struct search *s, struct bytes octets, const struct journal_record *record)
+static void take(struct search *s, uint64_t octet, struct bytes octets,
+                 const struct journal_record *record)
 {
     const struct evidence_place place = {record->list, record->index};
     if (!record->place_known || (unsigned)record->kind > 31 ||
@@ -73,6 +77,8 @@ static void take(struct search *s, struct bytes octets, const struct journal_rec
     struct found *found = &s->found[s->found_count++];
     found->at_us = record->at_us;
     found->order = s->order++;
+    found->where = s->where;
+    found->where.position = journal_position(s->journal.number, octet);
     found->len = octets.len;
     memcpy(found->octets, octets.data, octets.len);
 }
@@ -119,7 +125,7 @@ static bool search_segment(struct search *s, int index, int journal,
         ssize_t n = index_pread(journal, octets, sizeof octets, segment->from + s->offsets[i]);
         size_t len = n > 0 ? journal_record_read(bytes_of(octets, (size_t)n), &record) : 0;
         if (len)
-            take(s, bytes_of(octets, len), &record);
+            take(s, segment->from + s->offsets[i], bytes_of(octets, len), &record);
         else
             s->complete = false; /* the journal was damaged since */
     }
@@ -131,13 +137,9 @@ static bool search_segment(struct search *s, int index, int journal,
 static void search_range(struct search *s, int journal, uint64_t from, uint64_t to)
 {
     struct index_scan *scan = s->scan;
-    scan->journal = journal;
-    scan->at = from;
-    scan->size = to;
-    scan->damaged = scan->failed = false;
-    scan->window_at = scan->window_len = 0;
+    index_scan_init(scan, journal, from, to);
     while (index_scan_next(scan))
-        take(s, scan->octets, &scan->record);
+        take(s, scan->record_at, scan->octets, &scan->record);
     if (scan->damaged || scan->failed)
         s->complete = false;
 }
@@ -161,26 +163,19 @@ static void search_pair(struct search *s, int journal, uint64_t journal_bytes, i
 
 static void search_journal(struct search *s, int folder, const char *name)
 {
-    uint8_t header[JOURNAL_HEADER_BYTES];
     char index_name[NAME_BYTES_MAX];
-    unsigned loop_index;
-    struct stat status;
-    int journal = openat(folder, name, O_RDONLY | O_CLOEXEC);
-    ssize_t n = journal >= 0 && fstat(journal, &status) == 0
-                    ? index_pread(journal, header, sizeof header, 0)
-                    : -1;
-    if (n < 0 || (n == (ssize_t)sizeof header &&
-                  !journal_header_read(bytes_of(header, sizeof header), &loop_index))) {
+    enum index_journal opened = index_journal_open(folder, name, &s->journal);
+    if (opened == INDEX_JOURNAL_FAILED || opened == INDEX_JOURNAL_FOREIGN)
         s->complete = false;
-    } else if (n == (ssize_t)sizeof header) { /* a shorter one was only just begun */
-        snprintf(index_name, sizeof index_name, "%.*sx", (int)strlen(name) - 1, name);
-        int index = openat(folder, index_name, O_RDONLY | O_CLOEXEC);
-        search_pair(s, journal, (uint64_t)status.st_size, index);
-        if (index >= 0)
-            close(index);
-    }
-    if (journal >= 0)
-        close(journal);
+    if (opened != INDEX_JOURNAL_OPEN)
+        return;
+    journal_source_write(&s->journal.header, s->where.source);
+    snprintf(index_name, sizeof index_name, "%.*sx", (int)strlen(name) - 1, name);
+    int index = openat(folder, index_name, O_RDONLY | O_CLOEXEC);
+    search_pair(s, s->journal.descriptor, s->journal.bytes, index);
+    if (index >= 0)
+        close(index);
+    close(s->journal.descriptor);
 }
 
 static void search_folder(struct search *s, const char *path)
@@ -216,6 +211,7 @@ static void tell_found(struct search *s)
     for (size_t i = 0; i < s->found_count; i++) {
         const struct found *found = &s->found[i];
         CHECK(journal_record_read(bytes_of(found->octets, found->len), &record) == found->len);
+        s->asked->where = found->where;
         s->asked->each(s->asked->context, &record);
     }
 }

@@ -1,15 +1,16 @@
-/* Writing a journal. One file of a little over 400 lines, because opening, the loop and the thread
- * that syncs work on one struct, whose lock is seen whole here. */
+/* Writing a journal. One file of over 400 lines, because opening, the loop and the thread that
+ * syncs work on one struct, whose lock is seen whole here. */
 #include "evidence/journal.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #include "base/clock.h"
 #include "evidence/journal_layout.h"
 
-#define NAME_BYTES_MAX 48 /* "journal-4294967295-4294967295.jwbj" */
+#define NAME_BYTES_MAX JOURNAL_FILE_NAME_BYTES_MAX
 
 struct journal {
     struct journal_options options;
@@ -25,6 +26,7 @@ struct journal {
     int folder_descriptor, lock_descriptor;
 
     /* the loop's */
+    struct journal_header header;
     unsigned number;     /* of the file */
     uint64_t file_bytes; /* header and whole records */
     bool cut_owed;       /* a short write left octets behind file_bytes that could not be cut off */
@@ -41,6 +43,7 @@ struct journal {
     pthread_cond_t changed;
     int file;
     int full_file;       /* the one before, to be synced and closed; -1: none */
+    uint64_t written;    /* the position behind the last write */
     uint64_t waiting_us; /* monotonic time of the first write since the last sync began; 0: none */
     uint64_t syncing_us; /* of the oldest write that the running sync is to cover; 0: none */
     bool closing;
@@ -78,12 +81,20 @@ static bool wait_for_writes(struct journal *j)
     }
 }
 
+/* Tells whoever follows the journal how far it is synced: see journal_progress. */
+static bool progress_put(struct journal *j, uint64_t position)
+{
+    const uint64_t little = htole64(position);
+    return pwrite(j->lock_descriptor, &little, sizeof little, 0) == (ssize_t)sizeof little;
+}
+
 static void *sync_writes(void *argument)
 {
     struct journal *j = argument;
     lock(j);
     while (wait_for_writes(j)) {
         int file = j->file, full_file = j->full_file;
+        uint64_t written = j->written;
         if (!j->syncing_us)
             j->syncing_us = j->waiting_us;
         j->waiting_us = 0;
@@ -94,12 +105,15 @@ static void *sync_writes(void *argument)
             ok &= fsync(j->folder_descriptor) == 0; /* the new file's name */
             close(full_file);
         }
+        bool told = ok && progress_put(j, written);
         lock(j);
         if (full_file >= 0)
             j->full_file = -1;
         if (ok) {
             j->syncing_us = 0;
             j->counters.syncs++;
+            if (!told && !j->waiting_us && !j->closing) /* tried again with the next sync */
+                j->waiting_us = clock_mono_us();
         } else {
             j->sync_failed = true;
             j->counters.failures++;
@@ -112,6 +126,8 @@ static void *sync_writes(void *argument)
 static bool syncer_start(struct journal *j, struct buf *why)
 {
     sigset_t all, before;
+    if (j->options.sync_ms == 0) /* the loop does it itself */
+        return true;
     sigfillset(&all); /* signals are for the thread that composes */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int cause = pthread_create(&j->syncer, NULL, sync_writes, j);
@@ -126,7 +142,7 @@ static bool syncer_start(struct journal *j, struct buf *why)
 
 static void name_of(const struct journal *j, unsigned number, char name[NAME_BYTES_MAX])
 {
-    snprintf(name, NAME_BYTES_MAX, "journal-%u-%08u.jwbj", j->options.loop_index, number);
+    journal_file_name_write(j->options.loop_index, number, name);
 }
 
 /* Appends "folder/name: ..., errno's text"; returns false. */
@@ -141,6 +157,7 @@ static bool tell(struct journal *j, const char *name, const char *what, struct b
 static bool folder_open(struct journal *j, struct buf *why)
 {
     char name[NAME_BYTES_MAX];
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (mkdir(j->folder, 0700) != 0 && errno != EEXIST)
         return tell(j, "", "can't make the folder", why);
     j->folder_descriptor = open(j->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -151,32 +168,54 @@ static bool folder_open(struct journal *j, struct buf *why)
         openat(j->folder_descriptor, name, O_RDWR | O_CREAT | O_CLOEXEC, (mode_t)0600);
     if (j->lock_descriptor < 0)
         return tell(j, name, "can't open the lock", why);
-    if (flock(j->lock_descriptor, LOCK_EX | LOCK_NB) == 0)
-        return true;
-    if (errno != EWOULDBLOCK)
+    if (fcntl(j->lock_descriptor, F_OFD_SETLK, &whole) == 0) /* what was told before is over */
+        return progress_put(j, 0) || tell(j, name, "can't be written", why);
+    if (errno != EAGAIN && errno != EACCES)
         return tell(j, name, "can't lock", why);
     buf_printf(why, "%s/%s: another gateway is writing this journal", j->folder, name);
     return false;
 }
 
-/* Sets the number of the newest file, 0 when there is none. */
+static bool header_get(const struct journal *j, const char *name, struct journal_header *header)
+{
+    uint8_t octets[JOURNAL_HEADER_BYTES];
+    int file = openat(j->folder_descriptor, name, O_RDONLY | O_CLOEXEC);
+    bool whole = file >= 0 && pread(file, octets, sizeof octets, 0) == (ssize_t)sizeof octets;
+    if (file >= 0)
+        close(file);
+    return whole && journal_header_read(bytes_of(octets, sizeof octets), header) &&
+           header->loop_index == j->options.loop_index;
+}
+
+/* Sets the number of the newest file, 0 when there is none, and the journal's identity: that of the
+ * newest that has one, or a new one. */
 static bool find_newest(struct journal *j, struct buf *why)
 {
-    char name[NAME_BYTES_MAX];
+    struct journal_header header;
+    unsigned loop_index, number, identified = 0;
+    struct dirent *entry;
     DIR *folder = opendir(j->folder);
     if (!folder)
         return tell(j, "", "can't read the folder", why);
-    struct dirent *entry;
     while (errno = 0, (entry = readdir(folder)) != NULL) {
-        unsigned loop_index, number;
-        if (sscanf(entry->d_name, "journal-%u-%u.jwbj", &loop_index, &number) != 2)
+        if (!journal_file_name_read(entry->d_name, &loop_index, &number) ||
+            loop_index != j->options.loop_index)
             continue;
-        name_of(j, number, name);
-        if (strcmp(name, entry->d_name) == 0 && number > j->number)
+        if (number > j->number)
             j->number = number;
+        if (number > identified && header_get(j, entry->d_name, &header)) {
+            identified = number;
+            j->header = header;
+        }
     }
     bool ok = errno == 0 || tell(j, "", "can't read the folder", why);
     closedir(folder);
+    if (identified)
+        return ok;
+    j->header.loop_index = j->options.loop_index;
+    if (getrandom(&j->header.identity, sizeof j->header.identity, 0) !=
+        (ssize_t)sizeof j->header.identity)
+        return tell(j, "", "no randomness", why);
     return ok;
 }
 
@@ -184,7 +223,7 @@ static bool header_put(struct journal *j, int file)
 {
     uint8_t storage[JOURNAL_HEADER_BYTES];
     struct buf header = BUF_OVER(storage);
-    journal_header_write(j->options.loop_index, &header);
+    journal_header_write(&j->header, &header);
     if (write(file, storage, sizeof storage) != (ssize_t)sizeof storage)
         return false;
     j->file_bytes = sizeof storage;
@@ -230,7 +269,7 @@ static bool file_recover(struct journal *j, bool *damaged, struct buf *why)
         error = journal_reader_next(reader, &record, &end, &torn_bytes);
     if (error == JOURNAL_ERR_OPEN)
         tell(j, name, "can't be read", why);
-    unsigned loop_index = error ? 0 : journal_reader_loop(reader);
+    unsigned loop_index = error ? 0 : journal_reader_loop(reader); /* of its header */
     journal_reader_close(&reader);
     if (error == JOURNAL_ERR_OPEN)
         return false;
@@ -266,6 +305,9 @@ static bool file_open(struct journal *j, bool *damaged, struct buf *why)
     }
     if (fdatasync(j->file) != 0 || fsync(j->folder_descriptor) != 0)
         return tell(j, name, "can't be synced", why);
+    j->written = journal_position(j->number, j->file_bytes);
+    if (!progress_put(j, j->written))
+        return tell(j, "", "the lock can't be written", why);
     if (*damaged)
         buf_printf(why, "%s/%s: damaged before its end; it is left as it is and %s is begun",
                    j->folder, name, next);
@@ -323,14 +365,23 @@ void journal_close(struct journal **journal)
 
 enum journal_error journal_append(struct journal *j, const struct journal_record *record)
 {
-    uint8_t storage[JOURNAL_RECORD_BYTES_MAX];
-    struct buf whole = BUF_OVER(storage);
-    journal_record_write(record, &whole);
-    if (whole.len > j->turn.cap - j->turn.len)
+    journal_record_write(record, &j->turn);
+    if (!buf_ok(&j->turn)) {
+        j->turn.overflow = false;
         return JOURNAL_ERR_FULL;
-    buf_put(&j->turn, buf_bytes(&whole));
+    }
     j->turn_records++;
     return JOURNAL_OK;
+}
+
+/* After a failure nothing is written any more, until the journal is opened anew. */
+static bool sync_done(struct journal *j, bool ok)
+{
+    if (ok)
+        j->counters.syncs++;
+    else
+        j->sync_failed = true;
+    return ok;
 }
 
 /* Goes on to the next file, unless the one before is still being synced: then this one grows over
@@ -345,6 +396,11 @@ static bool file_follow(struct journal *j)
     int file = file_begin(j);
     if (file < 0)
         return false;
+    if (j->options.sync_ms == 0) { /* what is in the full one is synced already */
+        close(j->file);
+        j->file = file;
+        return sync_done(j, fsync(j->folder_descriptor) == 0);
+    }
     lock(j);
     j->full_file = j->file;
     j->file = file;
@@ -386,13 +442,20 @@ enum journal_error journal_write(struct journal *j)
         return JOURNAL_OK;
     buf_init(&j->turn, j->turn.data, j->turn.cap);
     j->turn_records = 0;
-    if (!write_whole(j, turn)) {
+    if (!write_whole(j, turn) ||
+        (j->options.sync_ms == 0 && !sync_done(j, fdatasync(j->file) == 0))) {
         j->counters.failures++;
         return JOURNAL_ERR_WRITE;
     }
     j->counters.records += records;
     j->counters.writes++;
+    if (j->options.sync_ms == 0) {
+        /* If this fails the next one tells it: nobody is answered by it. */
+        (void)!progress_put(j, journal_position(j->number, j->file_bytes));
+        return JOURNAL_OK;
+    }
     lock(j);
+    j->written = journal_position(j->number, j->file_bytes);
     if (!j->waiting_us) {
         j->waiting_us = clock_mono_us();
         pthread_cond_signal(&j->changed);

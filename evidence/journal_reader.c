@@ -1,9 +1,11 @@
-/* Reading a journal, for recovery and for tools. What is read is a snapshot: the file as long as it
- * was when it was opened. It may grow meanwhile, and a half-written end looks like a torn one. */
+/* Reading a journal, for recovery and for tools, and removing records from it. What is read is a
+ * snapshot: the file as long as it was when it was opened. It may grow meanwhile, and a
+ * half-written end looks like a torn one. */
 #include "evidence/journal_layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,8 +16,10 @@
 
 struct journal_reader {
     int descriptor;
-    unsigned loop_index;
+    struct journal_header header;
+    char source[JOURNAL_SOURCE_BYTES_MAX];
     uint64_t size, at;  /* octets of the file; where the next record begins */
+    uint64_t record_at; /* where the last one began */
     uint64_t window_at; /* what the window holds: window_len octets from here */
     size_t window_len;
     uint8_t window[WINDOW_BYTES];
@@ -60,10 +64,11 @@ enum journal_error journal_reader_open(const char *path, struct journal_reader *
         if (look(r, 0, &view))
             error = JOURNAL_OK;
     }
-    if (error == JOURNAL_OK && journal_header_read(view, &r->loop_index))
+    if (error == JOURNAL_OK && journal_header_read(view, &r->header))
         r->at = JOURNAL_HEADER_BYTES;
     else if (error == JOURNAL_OK && r->size > JOURNAL_HEADER_BYTES)
         error = JOURNAL_ERR_DAMAGED; /* shorter ones: the header itself is the torn tail */
+    journal_source_write(&r->header, r->source);
     if (error) {
         int cause = errno;
         journal_reader_close(reader);
@@ -74,7 +79,17 @@ enum journal_error journal_reader_open(const char *path, struct journal_reader *
 
 unsigned journal_reader_loop(const struct journal_reader *reader)
 {
-    return reader->loop_index;
+    return reader->header.loop_index;
+}
+
+const char *journal_reader_source(const struct journal_reader *reader)
+{
+    return reader->source;
+}
+
+uint64_t journal_reader_at(const struct journal_reader *reader)
+{
+    return reader->record_at;
 }
 
 enum journal_error journal_reader_next(struct journal_reader *r, struct journal_record *record,
@@ -85,10 +100,14 @@ enum journal_error journal_reader_next(struct journal_reader *r, struct journal_
     *torn_bytes = 0;
     if (!look(r, r->at, &view))
         return JOURNAL_ERR_OPEN;
-    size_t len = journal_record_read(view, record);
-    if (len) {
+    size_t len;
+    while ((len = journal_record_read(view, record)) > 0) {
+        r->record_at = r->at;
         r->at += len;
-        return JOURNAL_OK;
+        if (record->kind != JOURNAL_REMOVED)
+            return JOURNAL_OK;
+        if (!look(r, r->at, &view))
+            return JOURNAL_ERR_OPEN;
     }
     /* Nothing whole here. If something whole follows, no crash left this. */
     for (uint64_t at = r->at + 1; at < r->size; at++) {
@@ -112,4 +131,119 @@ void journal_reader_close(struct journal_reader **reader)
         close((*reader)->descriptor);
     free(*reader);
     *reader = NULL;
+}
+
+/* ---- removing ---- */
+
+/* The octet of the file up to which its records stay where they are. */
+static enum journal_error find_settled(const char *path, uint64_t *settled)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    unsigned loop_index, number;
+    uint64_t position;
+    *settled = UINT64_MAX;
+    if (!journal_file_name_read(name, &loop_index, &number))
+        return JOURNAL_OK; /* a copy that somebody made: nobody writes it */
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int descriptor = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(folder);
+    if (descriptor < 0)
+        return JOURNAL_ERR_OPEN;
+    enum journal_error error = journal_progress(descriptor, loop_index, &position);
+    int cause = errno;
+    close(descriptor);
+    errno = cause;
+    if (journal_position_number(position) == number)
+        *settled = journal_position_octet(position);
+    else if (journal_position_number(position) < number)
+        *settled = 0;
+    return error;
+}
+
+static bool overwrite(int file, uint64_t at, size_t len)
+{
+    uint8_t storage[JOURNAL_RECORD_BYTES_MAX];
+    struct buf filler = BUF_OVER(storage);
+    journal_removed_write(len, &filler);
+    ssize_t n;
+    do
+        n = pwrite(file, filler.data, filler.len, (off_t)at);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0 && n != (ssize_t)len)
+        errno = EIO;
+    return n == (ssize_t)len;
+}
+
+static enum journal_error remove_due(struct journal_reader *r, int file, uint64_t settled,
+                                     bool (*due)(void *context, const struct journal_record *record,
+                                                 uint64_t octet),
+                                     void *context, uint64_t *removed)
+{
+    struct journal_record record;
+    uint64_t torn_bytes;
+    bool end = false, damaged = false;
+    for (;;) {
+        enum journal_error error = journal_reader_next(r, &record, &end, &torn_bytes);
+        if (error == JOURNAL_ERR_OPEN)
+            return error;
+        if (end || r->at > settled)
+            break;
+        damaged |= error == JOURNAL_ERR_DAMAGED;
+        if (error || !due(context, &record, r->record_at))
+            continue;
+        if (!overwrite(file, r->record_at, (size_t)(r->at - r->record_at)))
+            return JOURNAL_ERR_WRITE;
+        ++*removed;
+    }
+    if (*removed && fdatasync(file) != 0)
+        return JOURNAL_ERR_WRITE;
+    return damaged ? JOURNAL_ERR_DAMAGED : JOURNAL_OK;
+}
+
+enum journal_error journal_remove(const char *path,
+                                  bool (*due)(void *context, const struct journal_record *record,
+                                              uint64_t octet),
+                                  void *context, uint64_t *removed)
+{
+    struct journal_reader *reader = NULL;
+    uint64_t settled;
+    *removed = 0;
+    enum journal_error error = find_settled(path, &settled);
+    if (!error)
+        error = journal_reader_open(path, &reader);
+    if (error)
+        return error;
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    error = file < 0 ? JOURNAL_ERR_OPEN : remove_due(reader, file, settled, due, context, removed);
+    int cause = errno;
+    if (file >= 0)
+        close(file);
+    journal_reader_close(&reader);
+    errno = cause;
+    return error;
+}
+
+/* ---- how far it is written ---- */
+
+enum journal_error journal_progress(int folder, unsigned loop_index, uint64_t *position)
+{
+    char name[JOURNAL_FILE_NAME_BYTES_MAX];
+    uint8_t octets[8] = {0};
+    struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    *position = UINT64_MAX;
+    snprintf(name, sizeof name, "journal-%u.lock", loop_index);
+    int lock = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    if (lock < 0)
+        return errno == ENOENT ? JOURNAL_OK : JOURNAL_ERR_OPEN;
+    bool ok = fcntl(lock, F_OFD_GETLK, &whole) == 0;
+    if (ok && whole.l_type != F_UNLCK) {
+        ok = pread(lock, octets, sizeof octets, 0) >= 0;
+        *position = 0;
+        for (size_t i = sizeof octets; i-- > 0;)
+            *position = *position << 8 | octets[i];
+    }
+    int cause = errno;
+    close(lock);
+    errno = cause;
+    return ok ? JOURNAL_OK : JOURNAL_ERR_OPEN;
 }

@@ -82,6 +82,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (reader)
         read_lines(reader, size);
     import_reader_destroy(&reader);
+    reader = import_reader_create_ndjson(file);
+    CHECK(reader);
+    read_lines(reader, size);
+    import_reader_destroy(&reader);
     close(file);
     return 0;
 }

@@ -41,6 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_text(record.client);
             check_text(record.purpose);
             check_text(record.reference);
+            check_text(record.agency);
+            CHECK(record.kind != 0 && journal_reader_at(reader) < size);
         }
     }
     journal_reader_close(&reader);

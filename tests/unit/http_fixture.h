@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,9 +36,19 @@ const char *__lsan_default_options(void)
     return "print_suppressions=0";
 }
 
-/* ---- the wall clock as h2o sees it ---- */
+/* ---- the wall clock as h2o sees it, and the other one, in which some time may pass at once ----
+ */
 
 static _Atomic int64_t wall_step_s;
+static _Atomic int64_t mono_step_s;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+    int result = (int)syscall(SYS_clock_gettime, id, now);
+    if (id == CLOCK_MONOTONIC)
+        now->tv_sec += mono_step_s;
+    return result;
+}
 
 int gettimeofday(struct timeval *restrict now, void *restrict zone)
 {
@@ -130,6 +141,27 @@ static void answer_large(struct http_request *request)
     answer_text(request, bytes_of(data, size));
 }
 
+/* How long the spooled body is, and the sum of its octets, each times its place. */
+static void answer_spooled(struct http_request *request)
+{
+    uint64_t size, sum = 0, done = 0;
+    static _Thread_local uint8_t piece[65536];
+    int descriptor = http_spool(request, &size);
+    struct buf out;
+    buf_init(&out, http_alloc(request, 128), 128);
+    while (done < size) {
+        ssize_t n = pread(descriptor, piece, sizeof piece, (off_t)done);
+        CHECK(n > 0);
+        for (ssize_t i = 0; i < n; i++)
+            sum += piece[i] * ++done;
+    }
+    if (descriptor < 0)
+        buf_printf(&out, "none, %zu in memory", http_body(request).len);
+    else
+        buf_printf(&out, "%llu %llu", (unsigned long long)size, (unsigned long long)sum);
+    answer_text(request, buf_bytes(&out));
+}
+
 static void app(void *context, struct http_request *request)
 {
     struct side *side = context;
@@ -145,7 +177,9 @@ static void app(void *context, struct http_request *request)
             loop_task_queue(side->loop, LOOP_PHASE_ANSWER, &later->task);
         else
             loop_timer_start(side->loop, &later->timer, 3);
-    } else if (bytes_equal(path, BYTES("/hold"))) {
+    } else if (bytes_equal(path, BYTES("/spool")) && http_query(request).len == 0) {
+        answer_spooled(request);
+    } else if (bytes_equal(path, BYTES("/hold")) || bytes_equal(path, BYTES("/spool"))) {
         side->held[side->held_count++] = request;
         side->waiting++;
     } else if (bytes_equal(path, BYTES("/peer"))) {
@@ -251,7 +285,7 @@ static UNUSED void serve_at(const char *address, const struct http_options *opti
     static char reason[256];
     struct buf error = BUF_OVER(reason);
     alarm(60); /* what would hang fails */
-    wall_step_s = 0;
+    wall_step_s = mono_step_s = 0;
     http = http_create(options);
     loop_count = loops;
     port = http_listen(http, address, 0, tls, app, loops, &error);
