@@ -47,8 +47,9 @@ struct import {
     uint64_t bytes_done, bytes_all, told_us;
     uint8_t file[CRYPTO_HASH_BYTES];
 
-    size_t count;        /* records in the batch */
-    uint64_t batch_line; /* of the last of them */
+    size_t count;                /* records in the batch */
+    uint64_t batch_line;         /* of the last of them */
+    uint64_t rejected, warnings; /* since the batch before, of lines that no earlier run told */
     struct registry_record records[REGISTRY_BATCH_MAX];
     enum registry_outcome outcomes[REGISTRY_BATCH_MAX];
     uint8_t storage[REGISTRY_BATCH_MAX][IMPORT_RECORD_BYTES_MAX];
@@ -118,6 +119,9 @@ static enum import_error commit_batch(struct import *im, uint64_t line)
                                      .outcomes = im->outcomes,
                                      .record_count = im->count,
                                      .source = im->options->source,
+                                     .actor = im->options->actor,
+                                     .rejected = im->rejected,
+                                     .warnings = im->warnings,
                                      .import_line = line};
     memcpy(change.import_file, im->file, sizeof im->file);
     enum registry_error error = REGISTRY_ERR_BUSY;
@@ -138,12 +142,14 @@ static enum import_error commit_batch(struct import *im, uint64_t line)
         count_type(im->report, &im->records[i]);
     }
     im->count = 0;
+    im->rejected = im->warnings = 0;
     return IMPORT_OK;
 }
 
 static enum import_error reject(struct import *im, const struct import_line *line)
 {
     im->report->rejected++;
+    im->rejected += line->number > im->done_line;
     im->report->reason[line->fault.reason]++;
     if (!import_rejects_add(&im->rejects, line)) {
         buf_printf(im->why, "%s: %s", im->rejects.path, strerror(errno));
@@ -170,6 +176,7 @@ static enum import_error take_line(struct import *im, struct import_line *line, 
         im->report->passed++;
         return IMPORT_OK;
     }
+    im->warnings += warnings;
     im->batch_line = line->number;
     return ++im->count < REGISTRY_BATCH_MAX ? IMPORT_OK : commit_batch(im, line->number);
 }

@@ -68,11 +68,12 @@ struct import_report {
 
 struct import_options {
     const char *path;
-    const char *reject_path; /* the bad lines as they were, in the file's encoding, with the
-                                heading; made, mode 0600, when the first one is met; an older
-                                one is removed */
-    struct bytes source;     /* name of the delivering system */
-    uint64_t source_version; /* of records that bring none of their own */
+    const char *reject_path;     /* the bad lines as they were, in the file's encoding, with the
+                                    heading; made, mode 0600, when the first one is met; an older
+                                    one is removed */
+    struct bytes source;         /* name of the delivering system */
+    uint64_t source_version;     /* of records that bring none of their own */
+    struct registry_actor actor; /* who imports it */
     /* Called for each bad line (number in the file, from 1) and about once a second; may be NULL.
      * `detail` names the field; never its content, which may be personal. */
     void (*rejected)(void *context, uint64_t line, enum import_reason reason, const char *detail);

@@ -319,6 +319,29 @@ static bool read_heading(struct import_reader *r, struct buf *why)
     return map_columns(r, count, why);
 }
 
+static struct import_reader *create(int fd, uint64_t size)
+{
+    struct import_reader *r = check_alloc(sizeof *r);
+    r->fd = fd;
+    r->size = size;
+    r->convert = (iconv_t)-1;
+    r->window = check_alloc(WINDOW_BYTES);
+    r->text = check_alloc(IMPORT_LINE_BYTES_MAX);
+    r->object = import_json_create();
+    return r;
+}
+
+struct import_reader *import_reader_create_ndjson(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return NULL;
+    struct import_reader *r = create(fd, (uint64_t)status.st_size);
+    r->json = true;
+    r->line = 1;
+    return r;
+}
+
 struct import_reader *import_reader_create(int fd, enum import_error *error, struct buf *why)
 {
     struct stat status;
@@ -327,13 +350,7 @@ struct import_reader *import_reader_create(int fd, enum import_error *error, str
         *error = IMPORT_ERR_FILE;
         return NULL;
     }
-    struct import_reader *r = check_alloc(sizeof *r);
-    r->fd = fd;
-    r->size = (uint64_t)status.st_size;
-    r->convert = (iconv_t)-1;
-    r->window = check_alloc(WINDOW_BYTES);
-    r->text = check_alloc(IMPORT_LINE_BYTES_MAX);
-    r->object = import_json_create();
+    struct import_reader *r = create(fd, (uint64_t)status.st_size);
     *error = IMPORT_OK;
     if (!read_sample(r, why))
         *error = IMPORT_ERR_ENCODING;

@@ -1,6 +1,7 @@
-/* Between the parts of the import, private to registry/import*.c and their tests: a file becomes
- * lines (import_read.c), a line fields (import_fields.c), fields a record (import_record.c); bad
- * lines go to a file of their own (import_rejects.c). No threads. */
+/* Between the parts of the import: a file becomes lines (import_read.c), a line fields
+ * (import_fields.c), fields a record (import_record.c); bad lines go to a file of their own
+ * (import_rejects.c). Shared with the gateway, which reads what authorities send it as an import
+ * reads NDJSON. No threads. */
 #ifndef REGISTRY_IMPORT_RECORD_H
 #define REGISTRY_IMPORT_RECORD_H
 
@@ -105,6 +106,8 @@ enum import_read {
 /* Reads the beginning of a regular file: encoding, format, heading. NULL with *error and `why`. The
  * descriptor stays the caller's; its offset is not used. Memory: about 0.5 MiB. */
 struct import_reader *import_reader_create(int fd, enum import_error *error, struct buf *why);
+/* The same of what is NDJSON in UTF-8 and nothing else, also of an empty file. NULL: errno. */
+struct import_reader *import_reader_create_ndjson(int fd);
 void import_reader_destroy(struct import_reader **reader);
 const char *import_reader_encoding(const struct import_reader *reader);
 const char *import_reader_format(const struct import_reader *reader);

@@ -17,8 +17,12 @@ struct registry_reader;
 struct registry_client; /* registry/access.h */
 struct registry_consent;
 struct registry_access_request;
+struct registry_action;    /* registry/action.h */
+struct registry_objection; /* registry/issuing.h */
+struct registry_replay;    /* registry/event.h */
 
 #define REGISTRY_ID_BYTES            16   /* random identifiers of licences and holders */
+#define REGISTRY_REFERENCE_BYTES     32   /* how evidence names a licence */
 #define REGISTRY_TEXT_BYTES_MAX      512  /* one text field of a licence */
 #define REGISTRY_CODE_BYTES_MAX      63   /* a type's or an issuer's code */
 #define REGISTRY_NUMBER_BYTES_MAX    32   /* a holder's number: 18 by GB 11643 and GB 32100 */
@@ -72,6 +76,9 @@ enum registry_holder_kind {
  * displayed there; version, list, index and status are the place's. */
 struct registry_licence {
     uint8_t id[REGISTRY_ID_BYTES]; /* what the interface calls `id`: never the identifier */
+    /* SHA-256(32 random octets kept here || type's code || 0 || issuer's code || 0 || number): how
+     * evidence names it; whoever is shown the random octets can check that. */
+    uint8_t reference[REGISTRY_REFERENCE_BYTES];
     uint8_t holder_id[REGISTRY_ID_BYTES];
     enum registry_holder_kind holder_kind;
     uint16_t type, issuer, version;    /* indices of the catalogues; version counts from 1 */
@@ -267,6 +274,18 @@ enum registry_outcome {
     OUTCOME_COUNT,
 };
 
+/* Who changes something, and why: kept with its event, for evidence. Texts of at most 64 octets,
+ * borrowed as the change is; what is not given is empty, and role TOKEN_ROLE_ANYBODY then means
+ * that the system itself did it. */
+struct registry_actor {
+    unsigned role;        /* enum token_role */
+    uint64_t request_id;  /* 0: no request's */
+    struct bytes subject; /* as in a token; of an operator, his name on the machine */
+    struct bytes client;
+    struct bytes purpose, reference; /* where the kind of change does not say its own */
+    uint8_t acting;                  /* of a holder's change: enum registry_acting */
+};
+
 enum registry_change_kind {
     CHANGE_HOLD_PLACE,     /* licence, hold_kind, agency, case_number */
     CHANGE_HOLD_LIFT,      /* licence, agency, case_number: closes only that case's hold */
@@ -291,14 +310,25 @@ enum registry_change_kind {
     CHANGE_ACCESS_SUBMIT,    /* request: system to legal_basis, due_on. id: told */
     CHANGE_ACCESS_DECIDE, /* request: id, state, decided_by, reason, expires_at; REFUSED when it is
                              decided already */
-    CHANGE_RELAYED,       /* list, seq: Redis knows every change up to here */
-    CHANGE_REDIS_RUN,     /* run_id, since */
-    CHANGE_RESTORED,      /* a new generation for every list: after a restore from a backup */
+    CHANGE_ACT,           /* action */
+    CHANGE_ACTION_DECIDE, /* id, decision, issuer, text */
+    CHANGE_ESCALATE,      /* now; seq: told, how many */
+    CHANGE_OBJECT,        /* objection; id: told */
+    CHANGE_OBJECTION_STATE, /* id, objection_state, issuer, text */
+    CHANGE_DELIVERY,        /* id, delivery_state, until, text */
+    CHANGE_DELIVERY_RETRY,  /* id */
+    CHANGE_WEBHOOK,         /* text, url */
+    CHANGE_NOTE,            /* event_kind: an event alone */
+    CHANGE_RECONCILE,       /* replay */
+    CHANGE_RELAYED,         /* list, seq: Redis knows every change up to here */
+    CHANGE_REDIS_RUN,       /* run_id, since */
+    CHANGE_RESTORED,        /* a new generation for every list: after a restore from a backup */
 };
 struct registry_change {
     enum registry_change_kind kind;
     uint8_t licence[REGISTRY_ID_BYTES];
     enum hold_kind hold_kind;
+    struct registry_actor actor;
     struct bytes agency, case_number; /* 1 to 64 bytes each */
     enum licence_status status;
     const struct registry_record *records; /* at most REGISTRY_BATCH_MAX */
@@ -309,6 +339,8 @@ struct registry_change {
      * the same transaction; line 0: nothing is kept */
     uint8_t import_file[CRYPTO_HASH_BYTES];
     uint64_t import_line;
+    uint64_t rejected, warnings; /* import: of the lines before these records, for the quality */
+    struct bytes record_id;      /* import of one record: the authority's own id, or empty */
     uint8_t holder[REGISTRY_ID_BYTES], agent[REGISTRY_ID_BYTES];
     int64_t until;
     struct bytes text;
@@ -316,6 +348,12 @@ struct registry_change {
     const struct registry_client *client; /* registry/access.h */
     const struct registry_consent *consent;
     const struct registry_access_request *request;
+    struct registry_action *action; /* asked and told */
+    const struct registry_objection *objection;
+    struct registry_replay *replay;
+    unsigned decision; /* enum action_decision */
+    unsigned objection_state, delivery_state, event_kind;
+    struct bytes issuer, url;
     uint8_t id[REGISTRY_ID_BYTES]; /* told for what is made, asked for what is ended */
     uint16_t list;
     uint64_t seq;
@@ -334,7 +372,9 @@ struct registry_change {
     struct {
         uint16_t list;
         uint64_t seq;
-    } place_change; /* hold and status: the change's number in its list; seq 0: no bits changed */
+    } place_change; /* hold, action, status: the change's number in its list; seq 0: no bits changed
+                     */
+    uint64_t event; /* the number of its last event; 0: it has none */
 
     struct registry_change *next; /* the writer's */
 };

@@ -74,10 +74,14 @@ enum registry_error sqlite_in_place(const struct sqlite_connection *c);
 const char *sqlite_message(const struct sqlite_connection *c);
 
 /* ---- what reads and changes both know ---- */
-#define SEAL_LICENCE "licence" /* tables of sealed text */
-#define SEAL_HOLDER  "holder"
-#define KEY_HOLDER   "holder number" /* domains of keyed hashes */
-#define KEY_LICENCE  "licence number"
+#define SEAL_LICENCE  "licence" /* tables of sealed text */
+#define SEAL_HOLDER   "holder"
+#define SEAL_ACTION   "action"
+#define SEAL_DECISION "action decision"
+#define KEY_HOLDER    "holder number" /* domains of keyed hashes */
+#define KEY_LICENCE   "licence number"
+
+#define LICENCE_SALT_BYTES 32 /* of its reference */
 
 /* The sealed text of a licence, in this order; each is two octets of length and the text. */
 enum licence_text {
@@ -91,6 +95,17 @@ enum licence_text {
 };
 #define LICENCE_TEXTS_BYTES_MAX (TEXT_COUNT * (2 + REGISTRY_TEXT_BYTES_MAX))
 bool licence_texts_read(struct bytes plain, struct bytes texts[TEXT_COUNT]);
+
+/* An action, from a row that begins with these columns. */
+#define ACTION_COLUMNS                                                                             \
+    "SELECT a.id, l.id, a.kind, a.agency, a.case_number, a.officer, a.terminal, a.reason,"         \
+    " a.evidence_hash, a.due_at, a.key, a.body, a.at, a.state, a.decided_at, a.decided_by,"        \
+    " a.decision_reason, a.effective, a.event, a.hold, i.code FROM action a"                       \
+    " JOIN licence l ON l.licence = a.licence JOIN issuer i ON i.issuer = a.issuer"
+#define ACTION_COLUMN_HOLD   19
+#define ACTION_COLUMN_ISSUER 20
+enum registry_error action_read(struct sqlite_connection *c, struct sqlite3_stmt *row,
+                                struct registry_action *action);
 
 /* A status is stored as the issuers' two-digit code; false for a code that is none. */
 bool licence_status_of_code(int64_t code, enum licence_status *status);

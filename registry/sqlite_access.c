@@ -47,16 +47,6 @@ _Static_assert(ACCESS_SUBMITTED == 0 && ACCESS_APPROVED == 1, "the states in the
 
 /* ---- columns ---- */
 
-/* False when it does not fit. */
-static bool copy_text(struct sqlite3_stmt *row, int column, char *text, size_t size)
-{
-    struct buf out;
-    buf_init(&out, text, size);
-    buf_put(&out, sqlite_column_bytes(row, column));
-    buf_cstr(&out);
-    return buf_ok(&out);
-}
-
 /* Words with a space between, into an array of `max` texts of `size` octets each. */
 static bool copy_words(struct sqlite3_stmt *row, int column, char *words, size_t size, unsigned max,
                        unsigned *count)
@@ -72,13 +62,6 @@ static bool copy_words(struct sqlite3_stmt *row, int column, char *words, size_t
         rest = bytes_from(rest, len + (space != NULL));
     }
     return true;
-}
-
-/* What was given in turn has ended: all of it was, or not. */
-static enum registry_error finish(struct sqlite3_stmt *row, enum registry_error error)
-{
-    sqlite_reset(row);
-    return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
 }
 
 /* ---- clients and persons ---- */
@@ -111,7 +94,7 @@ static enum registry_error read_keys(struct sqlite_connection *c, int64_t row_of
         memcpy(client->keys[client->key_count].public_key, key.data, key.len);
         client->keys[client->key_count++].retire_at = sqlite_column_int(row, 1);
     }
-    return finish(row, error);
+    return row_finish(row, error);
 }
 
 static enum registry_error read_client(struct sqlite_connection *c, struct sqlite3_stmt *row,
@@ -125,8 +108,8 @@ static enum registry_error read_client(struct sqlite_connection *c, struct sqlit
         .expires_at = sqlite_column_int(row, 9),
         .disabled = sqlite_column_int(row, 10) != 0,
     };
-    if (!copy_text(row, 1, client->id, sizeof client->id) ||
-        !copy_text(row, 2, client->organisation, sizeof client->organisation) ||
+    if (!row_copy_text(row, 1, client->id, sizeof client->id) ||
+        !row_copy_text(row, 2, client->organisation, sizeof client->organisation) ||
         !copy_words(row, 5, client->types[0], sizeof client->types[0], ACCESS_TYPES_MAX,
                     &client->type_count) ||
         !copy_words(row, 6, client->purposes[0], sizeof client->purposes[0], ACCESS_PURPOSES_MAX,
@@ -145,7 +128,7 @@ enum registry_error registry_clients(struct registry_reader *reader,
     enum registry_error error;
     while (!(error = sqlite_step(row)) && !(error = read_client(&reader->c, row, &client)))
         each(context, &client);
-    return finish(row, error);
+    return row_finish(row, error);
 }
 
 enum registry_error registry_client(struct registry_reader *reader, struct bytes id,
@@ -170,13 +153,13 @@ enum registry_error registry_shut_outs(struct registry_reader *reader,
     while (!(error = sqlite_step(row))) {
         struct registry_shut_out person = {.role = (enum token_role)sqlite_column_int(row, 0),
                                            .since = sqlite_column_int(row, 2)};
-        if (!copy_text(row, 1, person.subject, sizeof person.subject)) {
+        if (!row_copy_text(row, 1, person.subject, sizeof person.subject)) {
             error = REGISTRY_ERR_STORAGE;
             break;
         }
         each(context, &person);
     }
-    return finish(row, error);
+    return row_finish(row, error);
 }
 
 /* ---- consents ---- */
@@ -190,8 +173,8 @@ static enum registry_error read_consent(struct sqlite3_stmt *row, struct registr
         .withdrawn = sqlite_column_int(row, 7), /* 0 when NULL */
     };
     return sqlite_column_id(row, 0, consent->id) && sqlite_column_id(row, 1, consent->licence) &&
-                   copy_text(row, 2, consent->partner, sizeof consent->partner) &&
-                   copy_text(row, 3, consent->purpose, sizeof consent->purpose)
+                   row_copy_text(row, 2, consent->partner, sizeof consent->partner) &&
+                   row_copy_text(row, 3, consent->purpose, sizeof consent->purpose)
                ? REGISTRY_OK
                : REGISTRY_ERR_STORAGE;
 }
@@ -230,7 +213,7 @@ enum registry_error registry_consents(
     sqlite_bind_int(row, 3, (int64_t)max);
     while (!(error = sqlite_step(row)) && !(error = read_consent(row, &consent)))
         each(context, &consent);
-    return finish(row, error);
+    return row_finish(row, error);
 }
 
 /* ---- the use list ---- */
@@ -245,14 +228,14 @@ static enum registry_error read_request(struct sqlite3_stmt *row, struct registr
         .decided_at = sqlite_column_int(row, 10),
         .expires_at = sqlite_column_int(row, 13),
     };
-    return sqlite_column_id(row, 0, r->id) && copy_text(row, 1, r->system, sizeof r->system) &&
-                   copy_text(row, 2, r->matter, sizeof r->matter) &&
+    return sqlite_column_id(row, 0, r->id) && row_copy_text(row, 1, r->system, sizeof r->system) &&
+                   row_copy_text(row, 2, r->matter, sizeof r->matter) &&
                    copy_words(row, 3, r->types[0], sizeof r->types[0], ACCESS_TYPES_MAX,
                               &r->type_count) &&
-                   copy_text(row, 5, r->purpose, sizeof r->purpose) &&
-                   copy_text(row, 6, r->legal_basis, sizeof r->legal_basis) &&
-                   copy_text(row, 11, r->decided_by, sizeof r->decided_by) &&
-                   copy_text(row, 12, r->reason, sizeof r->reason)
+                   row_copy_text(row, 5, r->purpose, sizeof r->purpose) &&
+                   row_copy_text(row, 6, r->legal_basis, sizeof r->legal_basis) &&
+                   row_copy_text(row, 11, r->decided_by, sizeof r->decided_by) &&
+                   row_copy_text(row, 12, r->reason, sizeof r->reason)
                ? REGISTRY_OK
                : REGISTRY_ERR_STORAGE;
 }
@@ -271,7 +254,7 @@ enum registry_error registry_access_requests(
         sqlite_bind_text(row, 2, system);
     while (!(error = sqlite_step(row)) && !(error = read_request(row, &request)))
         each(context, &request);
-    return finish(row, error);
+    return row_finish(row, error);
 }
 
 enum registry_error registry_use_entry(struct registry_reader *reader, struct bytes system,

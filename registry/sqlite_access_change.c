@@ -23,12 +23,14 @@ const char *const access_change_texts[W_COUNT] = {
     [W_CONSENT_SUPERSEDE] = "UPDATE consent SET until = ?4 WHERE licence = ?1 AND client = ?2"
                             " AND purpose = ?3 AND withdrawn IS NULL AND until > ?4",
     [W_CONSENT_ADD] = "INSERT INTO consent VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-    [W_CONSENT_WITHDRAW] = "UPDATE consent SET withdrawn = ?2"
-                           " WHERE id = ?1 AND withdrawn IS NULL AND until > ?2",
+    [W_CONSENT_WITHDRAW] =
+        "UPDATE consent SET withdrawn = ?2 WHERE id = ?1 AND withdrawn IS NULL AND until > ?2"
+        " RETURNING (SELECT id FROM licence WHERE licence = consent.licence),"
+        "  (SELECT id FROM client WHERE client = consent.client), fields",
 
     [W_REQUEST_ADD] = "INSERT INTO access_request VALUES"
                       " (NULL, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, '', '', 0)",
-    [W_REQUEST_STATE] = "SELECT state FROM access_request WHERE id = ?",
+    [W_REQUEST_STATE] = "SELECT state, matter, fields FROM access_request WHERE id = ?",
     [W_REQUEST_DECIDE] = "UPDATE access_request SET state = ?2, decided_at = ?3, decided_by = ?4,"
                          " reason = ?5, expires_at = ?6 WHERE id = ?1",
 };
@@ -74,6 +76,19 @@ enum registry_error access_version_move(struct sqlite_connection *c)
     return sqlite_run(move);
 }
 
+/* Something about who may ask: `whom` is a client's id or a person's subject. */
+static enum registry_error access_event(struct sqlite_connection *c, struct registry_change *change,
+                                        int64_t now, const char *what, struct bytes whom)
+{
+    enum registry_error error = access_version_move(c);
+    return error ? error
+                 : event_add(c, change, now,
+                             &(struct event_new){.kind = EVENT_ACCESS,
+                                                 .purpose = bytes_str(what),
+                                                 .reference = whom,
+                                                 .detail = EVENT_NONE});
+}
+
 static enum registry_error find_client(struct sqlite_connection *c, struct bytes id, int64_t *row,
                                        enum token_role *role)
 {
@@ -103,8 +118,9 @@ static const char *refusal_of(const struct registry_client *client)
     if (!is_word(bytes_str(client->id)) || !is_word(bytes_str(client->organisation)))
         return "a client's id and its organisation are printable ASCII without space";
     if (client->role != TOKEN_ROLE_INSPECTOR && client->role != TOKEN_ROLE_PARTNER &&
-        client->role != TOKEN_ROLE_ISSUER && client->role != TOKEN_ROLE_SYSTEM)
-        return "a client is a terminal, a partner, an issuer or a system";
+        client->role != TOKEN_ROLE_ISSUER && client->role != TOKEN_ROLE_SYSTEM &&
+        client->role != TOKEN_ROLE_AUDITOR)
+        return "a client is a terminal, a partner, an issuer, a system or an auditor";
     for (unsigned i = 0; i < client->purpose_count; i++)
         if (!is_purpose(client->purposes[i]))
             return "a purpose is made of a-z, 0-9, '-', '_' and '.'";
@@ -142,40 +158,60 @@ static enum registry_error add_client(struct sqlite_connection *c, struct regist
     sqlite_reset(add);
     for (unsigned i = client->key_count; !error && i > 0; i--) /* the newest last */
         error = add_key(c, row, &client->keys[i - 1]);
-    return error ? error : access_version_move(c);
+    return error ? error : access_event(c, change, now, "client_add", bytes_str(client->id));
 }
 
-static enum registry_error disable_client(struct sqlite_connection *c,
-                                          const struct registry_change *change, int64_t now)
+enum registry_error client_disable(struct sqlite_connection *c, struct bytes id, int64_t now)
 {
     struct sqlite3_stmt *disable = c->statements[W_CLIENT_DISABLE];
-    sqlite_bind_text(disable, 1, change->text);
+    sqlite_bind_text(disable, 1, id);
     sqlite_bind_int(disable, 2, now);
     enum registry_error error = sqlite_run(disable);
     if (!error && !sqlite_changed(c))
         return REGISTRY_ERR_NOT_FOUND;
-    return error ? error : access_version_move(c);
+    return error ? error : deliveries_give_up(c, id);
 }
 
-static enum registry_error change_key(struct sqlite_connection *c,
-                                      const struct registry_change *change)
+static enum registry_error disable_client(struct sqlite_connection *c,
+                                          struct registry_change *change, int64_t now)
+{
+    enum registry_error error = client_disable(c, change->text, now);
+    return error ? error : access_event(c, change, now, "client_disable", change->text);
+}
+
+static enum registry_error drop_keys(struct sqlite_connection *c, int64_t client, bool all)
+{
+    struct sqlite3_stmt *drop = c->statements[W_KEY_DROP];
+    sqlite_bind_int(drop, 1, client);
+    sqlite_bind_int(drop, 2, all);
+    return sqlite_run(drop);
+}
+
+enum registry_error client_drop_keys(struct sqlite_connection *c, struct bytes id)
+{
+    int64_t row;
+    enum token_role role;
+    enum registry_error error = find_client(c, id, &row, &role);
+    return error ? error : drop_keys(c, row, true);
+}
+
+static enum registry_error change_key(struct sqlite_connection *c, struct registry_change *change,
+                                      int64_t now)
 {
     int64_t row = 0;
     enum token_role role;
-    struct sqlite3_stmt *drop = c->statements[W_KEY_DROP], *retire = c->statements[W_KEY_RETIRE];
+    struct sqlite3_stmt *retire = c->statements[W_KEY_RETIRE];
     enum registry_error error = find_client(c, change->text, &row, &role);
     if (error)
         return error;
-    sqlite_bind_int(drop, 1, row);
-    sqlite_bind_int(drop, 2, change->until == 0);
-    error = sqlite_run(drop);
+    error = drop_keys(c, row, change->until == 0);
     sqlite_bind_int(retire, 1, row);
     sqlite_bind_int(retire, 2, change->until);
     if (!error)
         error = sqlite_run(retire);
     if (!error)
         error = add_key(c, row, &change->client->keys[0]);
-    return error ? error : access_version_move(c);
+    return error ? error : access_event(c, change, now, "client_key", change->text);
 }
 
 /* ---- persons ---- */
@@ -209,7 +245,7 @@ static enum registry_error change_person(struct sqlite_connection *c,
     enum registry_error error = sqlite_run(set);
     if (!error && !out && !sqlite_changed(c))
         return REGISTRY_ERR_NOT_FOUND;
-    return error ? error : access_version_move(c);
+    return error ? error : access_event(c, change, now, out ? "shut_out" : "let_in", change->text);
 }
 
 enum registry_error change_who_may_ask(struct sqlite_connection *c, struct registry_change *change,
@@ -221,7 +257,7 @@ enum registry_error change_who_may_ask(struct sqlite_connection *c, struct regis
     case CHANGE_CLIENT_DISABLE:
         return disable_client(c, change, now);
     case CHANGE_CLIENT_KEY:
-        return change_key(c, change);
+        return change_key(c, change, now);
     default:
         return change_person(c, change, now);
     }
@@ -238,6 +274,24 @@ static enum registry_error supersede_consent(struct sqlite_connection *c, int64_
     sqlite_bind_text(supersede, 3, bytes_str(purpose));
     sqlite_bind_int(supersede, 4, now);
     return sqlite_run(supersede);
+}
+
+static enum registry_error consent_event(struct sqlite_connection *c,
+                                         struct registry_change *change, int64_t now,
+                                         const uint8_t licence[REGISTRY_ID_BYTES],
+                                         struct bytes partner, uint32_t fields, bool ended)
+{
+    struct licence_state l;
+    enum registry_error error = licence_find(c, licence, &l);
+    return error ? error
+                 : event_add_id(c, change, now,
+                                &(struct event_new){.kind = EVENT_CONSENT,
+                                                    .licence = &l,
+                                                    .purpose = partner,
+                                                    .fields = fields,
+                                                    .detail = EVENT_NONE,
+                                                    .ended = ended},
+                                change->id);
 }
 
 static enum registry_error give_consent(struct sqlite_connection *c, struct registry_change *change,
@@ -270,20 +324,48 @@ static enum registry_error give_consent(struct sqlite_connection *c, struct regi
     sqlite_bind_int(add, 6, consent->fields);
     sqlite_bind_int(add, 7, now);
     sqlite_bind_int(add, 8, consent->until);
-    return sqlite_run(add);
+    error = sqlite_run(add);
+    return error ? error
+                 : consent_event(c, change, now, consent->licence, bytes_str(consent->partner),
+                                 consent->fields, false);
 }
 
 static enum registry_error withdraw_consent(struct sqlite_connection *c,
-                                            const struct registry_change *change, int64_t now)
+                                            struct registry_change *change, int64_t now)
 {
+    uint8_t licence[REGISTRY_ID_BYTES];
+    char storage[ACCESS_ID_BYTES_MAX];
+    struct buf partner = BUF_OVER(storage);
     struct sqlite3_stmt *withdraw = c->statements[W_CONSENT_WITHDRAW];
     sqlite_bind_blob(withdraw, 1, bytes_of(change->id, sizeof change->id));
     sqlite_bind_int(withdraw, 2, now);
-    enum registry_error error = sqlite_run(withdraw);
-    return !error && !sqlite_changed(c) ? REGISTRY_ERR_NOT_FOUND : error;
+    enum registry_error error = sqlite_step(withdraw);
+    if (error)
+        return error;
+    bool read = sqlite_column_id(withdraw, 0, licence);
+    buf_put(&partner, sqlite_column_bytes(withdraw, 1));
+    uint32_t fields = (uint32_t)sqlite_column_int(withdraw, 2);
+    sqlite_reset(withdraw);
+    return read && buf_ok(&partner)
+               ? consent_event(c, change, now, licence, buf_bytes(&partner), fields, true)
+               : REGISTRY_ERR_STORAGE;
 }
 
 /* ---- the use list ---- */
+
+static enum registry_error request_event(struct sqlite_connection *c,
+                                         struct registry_change *change, int64_t now,
+                                         const uint8_t id[REGISTRY_ID_BYTES], struct bytes matter,
+                                         uint32_t fields, enum access_state state)
+{
+    return event_add_id(c, change, now,
+                        &(struct event_new){.kind = EVENT_APPLY,
+                                            .purpose = matter,
+                                            .fields = fields,
+                                            .detail = (uint8_t)state,
+                                            .ended = state == ACCESS_REFUSED},
+                        id);
+}
 
 static enum registry_error submit_request(struct sqlite_connection *c,
                                           struct registry_change *change, int64_t now)
@@ -314,7 +396,10 @@ static enum registry_error submit_request(struct sqlite_connection *c,
     sqlite_bind_text(add, 7, bytes_str(r->legal_basis));
     sqlite_bind_int(add, 8, now);
     sqlite_bind_int(add, 9, r->due_on);
-    return sqlite_run(add);
+    error = sqlite_run(add);
+    return error ? error
+                 : request_event(c, change, now, change->id, bytes_str(r->matter), r->fields,
+                                 ACCESS_SUBMITTED);
 }
 
 static enum registry_error decide_request(struct sqlite_connection *c,
@@ -329,8 +414,14 @@ static enum registry_error decide_request(struct sqlite_connection *c,
     enum registry_error error = sqlite_step(find);
     if (error)
         return error;
+    char storage[ACCESS_MATTER_BYTES_MAX];
+    struct buf matter = BUF_OVER(storage);
     int64_t state = sqlite_column_int(find, 0);
+    uint32_t fields = (uint32_t)sqlite_column_int(find, 2);
+    buf_put(&matter, sqlite_column_bytes(find, 1));
     sqlite_reset(find);
+    if (!buf_ok(&matter))
+        return REGISTRY_ERR_STORAGE;
     if (state != ACCESS_SUBMITTED)
         return change_refuse(change, "it is decided already");
     if (!*r->decided_by || (!approved && !*r->reason))
@@ -343,7 +434,9 @@ static enum registry_error decide_request(struct sqlite_connection *c,
     sqlite_bind_text(decide, 4, bytes_str(r->decided_by));
     sqlite_bind_text(decide, 5, bytes_str(r->reason));
     sqlite_bind_int(decide, 6, approved ? r->expires_at : 0);
-    return sqlite_run(decide);
+    error = sqlite_run(decide);
+    return error ? error
+                 : request_event(c, change, now, r->id, buf_bytes(&matter), fields, r->state);
 }
 
 enum registry_error change_what_for(struct sqlite_connection *c, struct registry_change *change,

@@ -1,6 +1,5 @@
-/* The changes, each inside the writer's transaction: statuses, holds, the relay's marks. Imports
- * are in sqlite_record.c, mandates in sqlite_mandate_change.c, clients, consents and the use list
- * in sqlite_access_change.c. */
+/* The changes, each inside the writer's transaction: the issuer's status, notes, the relay's marks.
+ * The others are in the files that sqlite_change.h names. */
 #include "registry/sqlite_change.h"
 
 #include "base/check.h"
@@ -11,47 +10,31 @@ static const char *const texts[W_COUNT] = {
     [W_RELEASE] = "RELEASE one_change",
     [W_ROLLBACK_TO] = "ROLLBACK TO one_change",
 
-    [W_LICENCE_BY_ID] = "SELECT licence, version, list, place, issuer_status, status FROM licence"
-                        " WHERE id = ?",
+    [W_LICENCE_BY_ID] = "SELECT licence, version, list, place, issuer_status, status, in_doubt"
+                        " FROM licence WHERE id = ?",
     [W_LICENCE_BY_IDENTITY] =
-        "SELECT l.licence, l.version, l.list, l.place, l.issuer_status, l.status, l.id, l.sealed,"
-        "  l.issued_on, l.valid_from, l.valid_until, l.source_version, l.delivered_status,"
+        "SELECT l.licence, l.version, l.list, l.place, l.issuer_status, l.status, l.in_doubt, l.id,"
+        "  l.sealed, l.issued_on, l.valid_from, l.valid_until, l.source_version, "
+        "l.delivered_status,"
         "  h.number_key"
         " FROM licence l JOIN holder h ON h.holder = l.holder"
         " WHERE l.number_key = ? AND l.type = ? AND l.issuer = ?",
     [W_LICENCE_ADD] = "INSERT INTO licence VALUES"
                       " (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?13,"
-                      "  ?14, ?18, ?14, ?15, ?16, ?17, ?15) RETURNING licence",
+                      "  ?14, ?18, ?14, ?15, ?16, ?17, ?15, ?19, 0) RETURNING licence",
     [W_LICENCE_VERSION] = "UPDATE licence SET holder = ?3, identifier_key = ?7, sealed = ?8,"
                           "  issued_on = ?9, valid_from = ?10, valid_until = ?11, version = ?14,"
                           "  list = ?12, place = ?13, received_at = ?15, source = ?16,"
-                          "  source_version = ?17, delivered_status = ?18 WHERE licence = ?1",
+                          "  source_version = ?17, delivered_status = ?18, in_doubt = 0"
+                          " WHERE licence = ?1",
     [W_LICENCE_SOURCE] = "UPDATE licence SET source = ?2, source_version = ?3, received_at = ?4,"
                          "  delivered_status = ?5 WHERE licence = ?1",
     [W_LICENCE_STATUS] = "UPDATE licence SET issuer_status = ?2,"
                          "  status_since = CASE WHEN status = ?3 THEN status_since ELSE ?4 END,"
                          "  status = ?3 WHERE licence = ?1",
 
-    [W_PLACE_TAKEN] = "SELECT 1 FROM place WHERE list = ? AND place = ?",
-    [W_PLACE_ADD] = "INSERT INTO place VALUES (?, ?, ?, ?, 0, NULL, NULL)",
-    [W_PLACE_BITS] = "UPDATE place SET bits = ?3 WHERE list = ?1 AND place = ?2",
-    [W_PLACE_SUPERSEDE] =
-        "UPDATE place SET superseded_at = ?3, holder = (SELECT l.holder FROM licence l"
-        " WHERE l.licence = place.licence) WHERE list = ?1 AND place = ?2",
-
-    [W_LIST_NEWEST] = "SELECT list, used FROM list ORDER BY list DESC LIMIT 1",
-    [W_LIST_ADD] = "INSERT INTO list VALUES (?, ?, 0, 0, 0)",
-    [W_LIST_USE] = "UPDATE list SET used = used + 1 WHERE list = ?",
-    [W_LIST_NEXT] = "UPDATE list SET seq = seq + 1 WHERE list = ? RETURNING seq",
     [W_LIST_RELAYED] = "UPDATE list SET relayed = max(relayed, min(?2, seq)) WHERE list = ?1",
-    [W_LIST_GENERATION] = "UPDATE list SET generation = ?2 WHERE list = ?1",
-    [W_CHANGE_ADD] = "INSERT INTO change VALUES (?, ?, ?, ?, ?)",
-
     [W_HOLDS] = "SELECT kind FROM hold WHERE licence = ? AND lifted IS NULL",
-    [W_HOLD_PLACE] = "INSERT INTO hold VALUES (NULL, ?1, ?4, ?2, ?3, ?5, NULL)"
-                     " ON CONFLICT DO NOTHING",
-    [W_HOLD_LIFT] = "UPDATE hold SET lifted = ?5 WHERE licence = ?1 AND agency = ?2"
-                    " AND case_number = ?3 AND lifted IS NULL",
 
     [W_HOLDER_BY_NUMBER] = "SELECT holder FROM holder WHERE number_key = ?",
     [W_HOLDER_ADD] = "INSERT INTO holder VALUES (NULL, ?, ?, ?, ?) RETURNING holder",
@@ -77,11 +60,21 @@ enum registry_error sqlite_change_open(struct sqlite_connection *c,
     enum registry_error error = sqlite_open(c, store, create, why);
     if (error)
         return error;
-    error = sqlite_prepare(c, texts, W_COUNT);
-    if (!error)
-        error = sqlite_prepare(c, mandate_change_texts, W_COUNT);
-    if (!error)
-        error = sqlite_prepare(c, access_change_texts, W_COUNT);
+    static const char *const *const all[] = {
+        texts,
+        place_texts,
+        mandate_change_texts,
+        access_change_texts,
+        event_change_texts,
+        action_change_texts,
+        reconcile_texts,
+        replay_texts,
+        outbox_change_texts,
+        objection_change_texts,
+        quality_change_texts,
+    };
+    for (size_t i = 0; !error && i < sizeof all / sizeof all[0]; i++)
+        error = sqlite_prepare(c, all[i], W_COUNT);
     if (error)
         buf_printf(why, "%s: %s", store->path, sqlite_message(c));
     return error;
@@ -114,13 +107,13 @@ enum registry_error licence_state_read(struct sqlite3_stmt *statement, struct li
     if (!licence_status_of_code(sqlite_column_int(statement, 4), &l->issuer_status) ||
         !licence_status_of_code(sqlite_column_int(statement, 5), &l->status))
         return REGISTRY_ERR_STORAGE;
+    l->in_doubt = sqlite_column_int(statement, 6) != 0;
     l->bits = licence_status_bits(l->status);
     return REGISTRY_OK;
 }
 
-static enum registry_error find_licence(struct sqlite_connection *c,
-                                        const uint8_t id[REGISTRY_ID_BYTES],
-                                        struct licence_state *l)
+enum registry_error licence_find(struct sqlite_connection *c, const uint8_t id[REGISTRY_ID_BYTES],
+                                 struct licence_state *l)
 {
     struct sqlite3_stmt *find = c->statements[W_LICENCE_BY_ID];
     sqlite_bind_blob(find, 1, bytes_of(id, REGISTRY_ID_BYTES));
@@ -131,43 +124,15 @@ static enum registry_error find_licence(struct sqlite_connection *c,
     return error;
 }
 
-enum registry_error place_set_bits(struct sqlite_connection *c, uint16_t list, uint32_t place,
-                                   uint8_t bits, int64_t now, uint64_t *seq)
-{
-    struct sqlite3_stmt *next = c->statements[W_LIST_NEXT];
-    sqlite_bind_int(next, 1, list);
-    enum registry_error error = sqlite_step(next);
-    if (error)
-        return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_ERR_STORAGE : error;
-    int64_t number = sqlite_column_int(next, 0);
-    sqlite_reset(next);
-
-    struct sqlite3_stmt *set = c->statements[W_PLACE_BITS];
-    sqlite_bind_int(set, 1, list);
-    sqlite_bind_int(set, 2, place);
-    sqlite_bind_int(set, 3, bits);
-    error = sqlite_run(set);
-    if (error)
-        return error;
-
-    struct sqlite3_stmt *add = c->statements[W_CHANGE_ADD];
-    sqlite_bind_int(add, 1, list);
-    sqlite_bind_int(add, 2, number);
-    sqlite_bind_int(add, 3, place);
-    sqlite_bind_int(add, 4, bits);
-    sqlite_bind_int(add, 5, now);
-    *seq = (uint64_t)number;
-    return sqlite_run(add);
-}
-
-/* The issuer's status or what an open hold makes of it, whichever is stricter. */
+/* The issuer's status, what an open hold makes of it, or a doubt: whichever is strictest. */
 static enum registry_error effective_status(struct sqlite_connection *c,
                                             const struct licence_state *l,
                                             enum licence_status *status)
 {
     struct sqlite3_stmt *holds = c->statements[W_HOLDS];
     enum registry_error error;
-    *status = l->issuer_status;
+    *status = l->in_doubt ? licence_status_stricter(l->issuer_status, LICENCE_STATUS_IN_DOUBT)
+                          : l->issuer_status;
     sqlite_bind_int(holds, 1, l->row);
     while (!(error = sqlite_step(holds))) {
         int64_t kind = sqlite_column_int(holds, 0);
@@ -201,9 +166,8 @@ enum registry_error licence_settle(struct sqlite_connection *c, struct licence_s
     return place_set_bits(c, l->list, l->place, bits, now, seq);
 }
 
-static enum registry_error settle_and_answer(struct sqlite_connection *c,
-                                             struct registry_change *change,
-                                             struct licence_state *l, int64_t now)
+enum registry_error change_settle(struct sqlite_connection *c, struct registry_change *change,
+                                  struct licence_state *l, int64_t now)
 {
     enum registry_error error = licence_settle(c, l, now, &change->place_change.seq);
     change->place_change.list = l->list;
@@ -211,45 +175,32 @@ static enum registry_error settle_and_answer(struct sqlite_connection *c,
     return error;
 }
 
+bool is_issuers_status(enum licence_status status)
+{
+    return status != LICENCE_STATUS_SUPERSEDED && status != LICENCE_STATUS_IN_DOUBT;
+}
+
+enum registry_error status_event(struct sqlite_connection *c, struct registry_change *change,
+                                 int64_t now, const struct licence_state *l)
+{
+    return event_add(c, change, now,
+                     &(struct event_new){.kind = EVENT_STATUS,
+                                         .licence = l,
+                                         .detail = (uint8_t)licence_status_code(l->issuer_status)});
+}
+
 static enum registry_error change_issuer_status(struct sqlite_connection *c,
                                                 struct registry_change *change, int64_t now)
 {
     struct licence_state l;
-    if (change->status == LICENCE_STATUS_SUPERSEDED)
-        return change_refuse(change, "superseded is no issuer's status");
-    enum registry_error error = find_licence(c, change->licence, &l);
+    if (!is_issuers_status(change->status))
+        return change_refuse(change, "that is no issuer's status");
+    enum registry_error error = licence_find(c, change->licence, &l);
     if (error)
         return error;
     l.issuer_status = change->status;
-    return settle_and_answer(c, change, &l, now);
-}
-
-/* Places or lifts: both name the hold by licence, agency and case. */
-static enum registry_error change_hold(struct sqlite_connection *c, struct registry_change *change,
-                                       int64_t now)
-{
-    struct licence_state l;
-    bool place = change->kind == CHANGE_HOLD_PLACE;
-    struct sqlite3_stmt *hold = c->statements[place ? W_HOLD_PLACE : W_HOLD_LIFT];
-    if (change->agency.len < 1 || change->agency.len > REGISTRY_CASE_BYTES_MAX ||
-        change->case_number.len < 1 || change->case_number.len > REGISTRY_CASE_BYTES_MAX)
-        return change_refuse(change, "agency and case number have 1 to 64 bytes");
-    enum registry_error error = find_licence(c, change->licence, &l);
-    if (error)
-        return error;
-    sqlite_bind_int(hold, 1, l.row);
-    sqlite_bind_text(hold, 2, change->agency);
-    sqlite_bind_text(hold, 3, change->case_number);
-    sqlite_bind_int(hold, 5, now);
-    if (place)
-        sqlite_bind_int(hold, 4, change->hold_kind);
-    error = sqlite_run(hold);
-    if (error)
-        return error;
-    if (!sqlite_changed(c))
-        return place ? change_refuse(change, "this case already holds the licence")
-                     : REGISTRY_ERR_NOT_FOUND;
-    return settle_and_answer(c, change, &l, now);
+    error = change_settle(c, change, &l, now);
+    return error ? error : status_event(c, change, now, &l);
 }
 
 /* ---- the relay's marks ---- */
@@ -273,37 +224,26 @@ static enum registry_error change_redis_run(struct sqlite_connection *c,
     return sqlite_run(keep);
 }
 
-enum registry_error generation_create(struct sqlite_connection *c, int64_t *generation)
+static enum registry_error change_restored(struct sqlite_connection *c,
+                                           struct registry_change *change, int64_t now)
 {
-    uint64_t number = 0;
-    enum registry_error error = REGISTRY_OK;
-    while (!error && number == 0) {
-        error = seal_random(&c->seal, &number, sizeof number);
-        number >>= 1;
-    }
-    *generation = (int64_t)number;
-    return error;
+    enum registry_error error = generations_renew(c);
+    return error ? error
+                 : event_add(c, change, now,
+                             &(struct event_new){.kind = EVENT_RESTORED, .detail = EVENT_NONE});
 }
 
-static enum registry_error change_restored(struct sqlite_connection *c)
+/* ---- notes ---- */
+
+static enum registry_error change_note(struct sqlite_connection *c, struct registry_change *change,
+                                       int64_t now)
 {
-    struct sqlite3_stmt *newest = c->statements[W_LIST_NEWEST];
-    struct sqlite3_stmt *set = c->statements[W_LIST_GENERATION];
-    enum registry_error error = sqlite_step(newest);
-    int64_t lists = error ? 0 : sqlite_column_int(newest, 0) + 1;
-    sqlite_reset(newest);
-    if (!error || error == REGISTRY_ERR_NOT_FOUND) /* there may be no list yet */
-        error = access_version_move(c);
-    for (int64_t list = 0; !error && list < lists; list++) {
-        int64_t generation;
-        error = generation_create(c, &generation);
-        if (error)
-            break;
-        sqlite_bind_int(set, 1, list);
-        sqlite_bind_int(set, 2, generation);
-        error = sqlite_run(set);
-    }
-    return error;
+    if (change->event_kind != EVENT_OPERATOR && change->event_kind != EVENT_ARCHIVED &&
+        change->event_kind != EVENT_ANOMALY)
+        return change_refuse(change, "a note is an operator's, an archive's or an anomaly's");
+    return event_add(c, change, now,
+                     &(struct event_new){.kind = (enum registry_event_kind)change->event_kind,
+                                         .detail = EVENT_NONE});
 }
 
 /* ---- one change ---- */
@@ -335,25 +275,49 @@ static enum registry_error apply(struct sqlite_connection *c, struct registry_ch
     case CHANGE_ACCESS_SUBMIT:
     case CHANGE_ACCESS_DECIDE:
         return change_what_for(c, change, now);
+    case CHANGE_ACT:
+    case CHANGE_ACTION_DECIDE:
+    case CHANGE_ESCALATE:
+        return change_action(c, change, now);
+    case CHANGE_OBJECT:
+    case CHANGE_OBJECTION_STATE:
+        return change_objection(c, change, now);
+    case CHANGE_DELIVERY:
+    case CHANGE_DELIVERY_RETRY:
+    case CHANGE_WEBHOOK:
+        return change_delivery(c, change, now);
+    case CHANGE_NOTE:
+        return change_note(c, change, now);
+    case CHANGE_RECONCILE:
+        return change_reconcile(c, change, now);
     case CHANGE_RELAYED:
         return change_relayed(c, change);
     case CHANGE_REDIS_RUN:
         return change_redis_run(c, change);
     case CHANGE_RESTORED:
-        return change_restored(c);
+        return change_restored(c, change, now);
     }
     CHECK(!"a kind of change that does not exist");
     return REGISTRY_ERR_REFUSED;
+}
+
+/* Of what is undone nothing is told. */
+static enum registry_error try(struct sqlite_connection *c, struct registry_change *change)
+{
+    enum registry_error error = apply(c, change);
+    if (error)
+        change->event = 0;
+    return error;
 }
 
 enum registry_error sqlite_apply(struct sqlite_connection *c, struct registry_change *change,
                                  bool *lost)
 {
     if (change->kind == CHANGE_IMPORT)
-        return apply(c, change);
+        return try(c, change);
     enum registry_error error = sqlite_run(c->statements[W_SAVEPOINT]);
     if (!error)
-        error = apply(c, change);
+        error = try(c, change);
     if (error && sqlite_in_transaction(c))
         *lost = sqlite_run(c->statements[W_ROLLBACK_TO]) != REGISTRY_OK;
     if (sqlite_in_transaction(c) && !*lost)

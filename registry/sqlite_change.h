@@ -2,6 +2,7 @@
 #ifndef REGISTRY_SQLITE_CHANGE_H
 #define REGISTRY_SQLITE_CHANGE_H
 
+#include "registry/event.h"
 #include "registry/sqlite.h"
 
 enum change_statement {
@@ -14,20 +15,8 @@ enum change_statement {
     W_LICENCE_VERSION,
     W_LICENCE_SOURCE,
     W_LICENCE_STATUS,
-    W_PLACE_TAKEN,
-    W_PLACE_ADD,
-    W_PLACE_BITS,
-    W_PLACE_SUPERSEDE,
-    W_LIST_NEWEST,
-    W_LIST_ADD,
-    W_LIST_USE,
-    W_LIST_NEXT,
     W_LIST_RELAYED,
-    W_LIST_GENERATION,
-    W_CHANGE_ADD,
     W_HOLDS,
-    W_HOLD_PLACE,
-    W_HOLD_LIFT,
     W_HOLDER_BY_NUMBER,
     W_HOLDER_ADD,
     W_TYPE,
@@ -36,6 +25,17 @@ enum change_statement {
     W_ISSUER_ADD,
     W_REDIS_RUN,
     W_IMPORT_LINE,
+    /* sqlite_place.c */
+    W_PLACE_TAKEN,
+    W_PLACE_ADD,
+    W_PLACE_BITS,
+    W_PLACE_SUPERSEDE,
+    W_LIST_NEWEST,
+    W_LIST_ADD,
+    W_LIST_USE,
+    W_LIST_NEXT,
+    W_LIST_GENERATION,
+    W_CHANGE_ADD,
     /* sqlite_mandate_change.c */
     W_HOLDER_BY_ID,
     W_LICENCE_HOLDER,
@@ -60,9 +60,68 @@ enum change_statement {
     W_REQUEST_ADD,
     W_REQUEST_STATE,
     W_REQUEST_DECIDE,
+    /* sqlite_event.c */
+    W_EVENT_LAST,
+    W_EVENT_ADD,
+    /* sqlite_action.c */
+    W_HOLD_FIND,
+    W_HOLD_PLACE,
+    W_HOLD_LIFT,
+    W_ACTION_BY_KEY,
+    W_ACTION_BY_ID,
+    W_ACTION_ADD,
+    W_ACTION_STATE,
+    W_ACTION_DUE,
+    /* sqlite_reconcile.c */
+    W_EVENTS_SHIFT,
+    W_ACTIONS_SHIFT,
+    W_LISTS_CLOSE,
+    W_REPLAY_LISTS,
+    W_REPLAY_TAKEN,
+    W_MOVE_PLACE,
+    W_MOVE_LICENCE,
+    W_MOVE_EVENTS,
+    W_OWN_STATUSES,
+    /* sqlite_replay.c */
+    W_REPLAY_EVENT,
+    W_REPLAY_NAME,
+    W_LICENCE_BY_ROW,
+    W_LICENCE_DOUBT,
+    W_LICENCE_DELIVERED,
+    W_PLACE_LOST,
+    W_REPLAY_LIFT,
+    W_REPLAY_DECIDE,
+    W_REPLAY_CONSENT,
+    W_REPLAY_LET_IN,
+    /* sqlite_outbox.c */
+    W_DELIVERY_CLIENTS,
+    W_DELIVERY_EVENTS,
+    W_DELIVERY_OWE,
+    W_DELIVERY_MARK,
+    W_DELIVERY_RETRY,
+    W_DELIVERY_GIVE_UP,
+    W_WEBHOOK_PUT,
+    W_WEBHOOK_END,
+    /* sqlite_objection.c */
+    W_OBJECTION_ISSUER,
+    W_OBJECTIONS_OPEN,
+    W_OBJECTION_ADD,
+    W_OBJECTION_BY_ID,
+    W_OBJECTION_STATE,
+    /* sqlite_quality.c */
+    W_QUALITY,
+    W_RECORD_ID,
     W_COUNT,
 };
-extern const char *const mandate_change_texts[W_COUNT], *const access_change_texts[W_COUNT];
+extern const char *const mandate_change_texts[W_COUNT],
+    *const access_change_texts[W_COUNT],
+        *const event_change_texts[W_COUNT],
+            *const action_change_texts[W_COUNT],
+                *const reconcile_texts[W_COUNT],
+                    *const replay_texts[W_COUNT], *const place_texts[W_COUNT],
+                                                      *const outbox_change_texts[W_COUNT],
+                                                          *const objection_change_texts[W_COUNT],
+                                                              *const quality_change_texts[W_COUNT];
 
 /* ---- status ---- */
 
@@ -72,23 +131,45 @@ struct licence_state {
     uint16_t version, list;
     uint32_t place;
     enum licence_status issuer_status, status;
-    uint8_t bits; /* of its place, as they stand there */
+    uint8_t bits;  /* of its place, as they stand there */
+    bool in_doubt; /* its present version was lost: the texts are those of one before */
 };
-/* From the first columns of a row of W_LICENCE_BY_ID or W_LICENCE_BY_IDENTITY. */
+/* From the first seven columns of a row of W_LICENCE_BY_ID or W_LICENCE_BY_IDENTITY. */
 enum registry_error licence_state_read(struct sqlite3_stmt *statement, struct licence_state *l);
+/* NOT_FOUND: there is none of this id. */
+enum registry_error licence_find(struct sqlite_connection *c, const uint8_t id[REGISTRY_ID_BYTES],
+                                 struct licence_state *l);
 
 /* Stores the issuer's status, the effective status that follows from it and the open holds, and the
  * bits that follow from that. *seq: the change's number in the licence's list; 0: the bits were so
  * before. */
 enum registry_error licence_settle(struct sqlite_connection *c, struct licence_state *l,
                                    int64_t now, uint64_t *seq);
+/* The same, told in the change's answer. */
+enum registry_error change_settle(struct sqlite_connection *c, struct registry_change *change,
+                                  struct licence_state *l, int64_t now);
+bool is_issuers_status(enum licence_status status);
+/* registry_access_version is another one after this, which no registry had before. */
+enum registry_error access_version_move(struct sqlite_connection *c);
+
+/* ---- places and lists (sqlite_place.c) ---- */
+
 /* Writes the bits of a place with their change number. */
 enum registry_error place_set_bits(struct sqlite_connection *c, uint16_t list, uint32_t place,
                                    uint8_t bits, int64_t now, uint64_t *seq);
-/* Not zero, 63 bits. */
-enum registry_error generation_create(struct sqlite_connection *c, int64_t *generation);
-/* registry_access_version is another one after this, which no registry had before. */
-enum registry_error access_version_move(struct sqlite_connection *c);
+/* Gives l a place that nobody had, in its list and place; its bits are 0. */
+enum registry_error place_choose(struct sqlite_connection *c, struct registry_change *change,
+                                 struct licence_state *l);
+enum registry_error place_add(struct sqlite_connection *c, const struct licence_state *l);
+/* The present place of l is its licence's no more: invalid from now on. */
+enum registry_error place_supersede(struct sqlite_connection *c, const struct licence_state *l,
+                                    int64_t now);
+/* A new generation for every list, and another registry_access_version: nobody who knew the
+ * registry goes on from where it was. */
+enum registry_error generations_renew(struct sqlite_connection *c);
+/* The list of this number, which is the next. REFUSED: there are REGISTRY_LISTS_MAX. */
+enum registry_error list_add(struct sqlite_connection *c, struct registry_change *change,
+                             int64_t list);
 
 /* ---- mandates ---- */
 
@@ -107,11 +188,51 @@ enum registry_error mandate_put_representative(struct sqlite_connection *c, int6
 
 enum registry_error change_refuse(struct registry_change *change, const char *sentence);
 
+/* ---- events ---- */
+
+/* What happened; who did it is the change's actor. */
+struct event_new {
+    enum registry_event_kind kind;
+    const struct licence_state *licence; /* as it is after the change; NULL: of none */
+    struct bytes purpose, reference;     /* NULL data: as the actor gave them */
+    struct bytes agency, subject;        /* subject: NULL data: the actor's */
+    uint32_t fields;
+    uint8_t detail; /* by kind; EVENT_NONE: none */
+    bool ended;     /* result false */
+};
+/* Writes it as the next event, tells its number in change->event, and owes the deliveries that
+ * follow from it (deliveries_owe). `now`: the change's moment, Unix seconds. */
+enum registry_error event_add(struct sqlite_connection *c, struct registry_change *change,
+                              int64_t now, const struct event_new *event);
+/* The same of what has this id: the event's reference is it in hexadecimal. */
+enum registry_error event_add_id(struct sqlite_connection *c, struct registry_change *change,
+                                 int64_t now, const struct event_new *event,
+                                 const uint8_t id[REGISTRY_ID_BYTES]);
+/* EVENT_STATUS with the issuer's status as it is now. */
+enum registry_error status_event(struct sqlite_connection *c, struct registry_change *change,
+                                 int64_t now, const struct licence_state *l);
+/* The number of the last one there is; 0: none. */
+enum registry_error event_last(struct sqlite_connection *c, uint64_t *number);
+/* sqlite_outbox.c: called by event_add for kinds that a webhook is told of, with the event's number
+ * and moment (Unix microseconds). The ids of the deliveries follow from these: an event that is
+ * replayed is not told as another. */
+enum registry_error deliveries_owe(struct sqlite_connection *c, const struct event_new *event,
+                                   uint64_t number, int64_t at_us);
+/* The same for events that a restored registry took from the log: nobody knows which of their
+ * deliveries were made. */
+enum registry_error deliveries_owe_again(struct sqlite_connection *c, uint64_t from, uint64_t last);
+/* What waits for a client that is told nothing more becomes dead. */
+enum registry_error deliveries_give_up(struct sqlite_connection *c, struct bytes client);
+
 /* ---- each file's kinds of change ---- */
 
 /* sqlite_record.c: all records of an import. */
 enum registry_error change_import(struct sqlite_connection *c, struct registry_change *change,
                                   int64_t now);
+/* What CHANGE_CLIENT_DISABLE does, but for its event; NOT_FOUND: there is none of this id. */
+enum registry_error client_disable(struct sqlite_connection *c, struct bytes id, int64_t now);
+/* A client without keys can't show who it is; NOT_FOUND. */
+enum registry_error client_drop_keys(struct sqlite_connection *c, struct bytes id);
 /* sqlite_mandate_change.c: agents, guardians, entrusted licences. */
 enum registry_error change_mandate(struct sqlite_connection *c, struct registry_change *change,
                                    int64_t now);
@@ -120,5 +241,30 @@ enum registry_error change_who_may_ask(struct sqlite_connection *c, struct regis
                                        int64_t now);
 enum registry_error change_what_for(struct sqlite_connection *c, struct registry_change *change,
                                     int64_t now);
+/* sqlite_action.c: holds without an action; actions, what issuers decide on them, their escalation.
+ */
+enum registry_error change_hold(struct sqlite_connection *c, struct registry_change *change,
+                                int64_t now);
+enum registry_error change_action(struct sqlite_connection *c, struct registry_change *change,
+                                  int64_t now);
+/* sqlite_reconcile.c */
+enum registry_error change_reconcile(struct sqlite_connection *c, struct registry_change *change,
+                                     int64_t now);
+/* sqlite_objection.c: received, and each further state. */
+enum registry_error change_objection(struct sqlite_connection *c, struct registry_change *change,
+                                     int64_t now);
+/* sqlite_outbox.c: deliveries and clients' webhooks. */
+enum registry_error change_delivery(struct sqlite_connection *c, struct registry_change *change,
+                                    int64_t now);
+/* sqlite_quality.c, called by change_import. The record of the change is of this licence (a row):
+ * keeps the authority's own id, if there is one; REFUSED when that names another licence. */
+enum registry_error record_id_keep(struct sqlite_connection *c, struct registry_change *change,
+                                   int64_t licence);
+/* All records of the change, its outcomes, rejected and warnings, for the quality by day. */
+enum registry_error quality_of_import(struct sqlite_connection *c,
+                                      const struct registry_change *change, int64_t now);
+/* An objection was received, or `corrected`. */
+enum registry_error quality_of_objection(struct sqlite_connection *c, struct bytes issuer_code,
+                                         bool corrected, int64_t now);
 
 #endif

@@ -6,7 +6,9 @@ const char *const mandate_change_texts[W_COUNT] = {
     [W_HOLDER_BY_ID] = "SELECT holder, kind FROM holder WHERE id = ?",
     [W_LICENCE_HOLDER] = "SELECT l.licence, h.holder, h.kind FROM licence l"
                          " JOIN holder h ON h.holder = l.holder WHERE l.id = ? AND h.id = ?",
-    [W_MANDATE_BY_ID] = "SELECT kind FROM mandate WHERE id = ? AND ended IS NULL",
+    [W_MANDATE_BY_ID] = "SELECT m.kind, l.id FROM mandate m"
+                        " LEFT JOIN licence l ON l.licence = m.licence"
+                        " WHERE m.id = ? AND m.ended IS NULL",
     /* ?5 NULL: all licences. Given again: only until when changes; and since when, where there was
      * a time in between. */
     [W_MANDATE_PUT] = "INSERT INTO mandate VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)"
@@ -15,7 +17,7 @@ const char *const mandate_change_texts[W_COUNT] = {
                       "  ELSE since END, until = ?7 RETURNING id",
     [W_MANDATE_END] = "UPDATE mandate SET ended = ?2 WHERE id = ?1",
     [W_GRANT_END] = "UPDATE mandate SET ended = ?4 WHERE giver = ?1 AND agent = ?2 AND kind = ?3"
-                    " AND ended IS NULL",
+                    " AND ended IS NULL RETURNING id",
     [W_REPRESENTATIVE_END] = "UPDATE mandate SET ended = ?4 WHERE giver = ?1 AND agent <> ?2"
                              " AND kind = ?3 AND ended IS NULL",
 };
@@ -118,6 +120,22 @@ static enum registry_error find_agent(struct sqlite_connection *c, struct regist
     return REGISTRY_OK;
 }
 
+/* licence: the one that it is for, or NULL. */
+static enum registry_error mandate_event(struct sqlite_connection *c,
+                                         struct registry_change *change, int64_t now,
+                                         const uint8_t *licence, bool ended)
+{
+    struct licence_state l;
+    enum registry_error error = licence ? licence_find(c, licence, &l) : REGISTRY_OK;
+    return error ? error
+                 : event_add_id(c, change, now,
+                                &(struct event_new){.kind = EVENT_MANDATE,
+                                                    .licence = licence ? &l : NULL,
+                                                    .detail = EVENT_NONE,
+                                                    .ended = ended},
+                                change->id);
+}
+
 /* Grants or ends: both name giver and agent. */
 static enum registry_error change_grant(struct sqlite_connection *c, struct registry_change *change,
                                         int64_t now)
@@ -130,16 +148,20 @@ static enum registry_error change_grant(struct sqlite_connection *c, struct regi
     if (error)
         return error;
     m.kind = giver_kind == HOLDER_ENTERPRISE ? ACTING_AGENT : ACTING_GUARDIAN;
-    if (change->kind == CHANGE_AGENT_GRANT)
-        return put(c, &m, now, change->id);
-
+    if (change->kind == CHANGE_AGENT_GRANT) {
+        error = put(c, &m, now, change->id);
+        return error ? error : mandate_event(c, change, now, NULL, false);
+    }
     struct sqlite3_stmt *end = c->statements[W_GRANT_END];
     sqlite_bind_int(end, 1, m.giver);
     sqlite_bind_int(end, 2, m.agent);
     sqlite_bind_int(end, 3, m.kind);
     sqlite_bind_int(end, 4, now);
-    error = sqlite_run(end);
-    return !error && !sqlite_changed(c) ? REGISTRY_ERR_NOT_FOUND : error;
+    error = sqlite_step(end);
+    if (!error && !sqlite_column_id(end, 0, change->id))
+        error = REGISTRY_ERR_STORAGE;
+    sqlite_reset(end);
+    return error ? error : mandate_event(c, change, now, NULL, true);
 }
 
 static enum registry_error change_entrust(struct sqlite_connection *c,
@@ -154,7 +176,9 @@ static enum registry_error change_entrust(struct sqlite_connection *c,
     struct mandate m = {
         .giver = l.holder, .licence = l.licence, .kind = ACTING_ENTRUSTED, .until = change->until};
     error = find_agent(c, change, &m);
-    return error ? error : put(c, &m, now, change->id);
+    if (!error)
+        error = put(c, &m, now, change->id);
+    return error ? error : mandate_event(c, change, now, change->licence, false);
 }
 
 static enum registry_error end_mandate(struct sqlite_connection *c, struct registry_change *change,
@@ -167,12 +191,15 @@ static enum registry_error end_mandate(struct sqlite_connection *c, struct regis
     if (error)
         return error;
     int64_t kind = sqlite_column_int(find, 0);
+    uint8_t licence[REGISTRY_ID_BYTES];
+    bool of_licence = sqlite_column_id(find, 1, licence);
     sqlite_reset(find);
     if (kind == ACTING_REPRESENTATIVE)
         return change_refuse(change, "a representative is the issuer's to end");
     sqlite_bind_blob(end, 1, bytes_of(change->id, REGISTRY_ID_BYTES));
     sqlite_bind_int(end, 2, now);
-    return sqlite_run(end);
+    error = sqlite_run(end);
+    return error ? error : mandate_event(c, change, now, of_licence ? licence : NULL, true);
 }
 
 enum registry_error change_mandate(struct sqlite_connection *c, struct registry_change *change,

@@ -37,7 +37,7 @@ const char *const person_texts[R_COUNT] = {
         WITH_REPRESENTED
         ", whose AS (SELECT holder FROM me UNION SELECT holder FROM represented)"
         " SELECT l.list, l.place, l.id FROM whose w CROSS JOIN licence l ON l.holder = w.holder"
-        " UNION ALL SELECT p.list, p.place, l.id FROM whose w"
+        "  AND NOT l.in_doubt UNION ALL SELECT p.list, p.place, l.id FROM whose w"
         " CROSS JOIN place p ON p.holder = w.holder JOIN licence l ON l.licence = p.licence",
 
     [R_MANDATES] =
@@ -139,7 +139,7 @@ static enum registry_error find_licences(struct sqlite_connection *c,
         if (query->more)
             break;
         error = licence_read(c, row, &licence, storage);
-        if (!error && !acting_of(sqlite_column_int(row, 25), &acting))
+        if (!error && !acting_of(sqlite_column_int(row, LICENCE_COLUMN_COUNT), &acting))
             error = REGISTRY_ERR_STORAGE;
         if (error)
             break;

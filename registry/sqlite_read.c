@@ -16,7 +16,8 @@ static const char *const texts[R_COUNT] = {
     [R_LIST] = "SELECT list, generation, seq FROM list WHERE list = ?",
     [R_CHANGES] = "SELECT seq, place, bits FROM change WHERE list = ? AND seq >= ?"
                   " ORDER BY seq LIMIT ?",
-    [R_BITS] = "SELECT place, bits FROM place WHERE list = ? AND bits <> 0",
+    [R_BITS] = "SELECT place, bits FROM place WHERE list = ?1 AND bits <> 0"
+               " UNION ALL SELECT place, 3 FROM lost_place WHERE list = ?1",
     [R_DATA_VERSION] = "PRAGMA data_version",
     [R_OUTBOX] = "SELECT list, relayed + 1, seq FROM list WHERE seq > relayed ORDER BY list"
                  " LIMIT ?",
@@ -37,7 +38,13 @@ struct registry_reader *registry_reader_create(struct registry *registry)
     if (reader && (sqlite_open_reading(&reader->c, registry_store(registry)) ||
                    sqlite_prepare(&reader->c, texts, R_COUNT) ||
                    sqlite_prepare(&reader->c, person_texts, R_COUNT) ||
-                   sqlite_prepare(&reader->c, access_texts, R_COUNT)))
+                   sqlite_prepare(&reader->c, access_texts, R_COUNT) ||
+                   sqlite_prepare(&reader->c, event_texts, R_COUNT) ||
+                   sqlite_prepare(&reader->c, action_texts, R_COUNT) ||
+                   sqlite_prepare(&reader->c, outbox_texts, R_COUNT) ||
+                   sqlite_prepare(&reader->c, objection_texts, R_COUNT) ||
+                   sqlite_prepare(&reader->c, digest_texts, R_COUNT) ||
+                   sqlite_prepare(&reader->c, quality_texts, R_COUNT)))
         registry_reader_destroy(&reader);
     return reader;
 }
@@ -48,6 +55,21 @@ void registry_reader_destroy(struct registry_reader **reader)
         sqlite_close(&(*reader)->c);
     free(*reader);
     *reader = NULL;
+}
+
+bool row_copy_text(struct sqlite3_stmt *row, int column, char *text, size_t size)
+{
+    struct buf out;
+    buf_init(&out, text, size);
+    buf_put(&out, sqlite_column_bytes(row, column));
+    buf_cstr(&out);
+    return buf_ok(&out);
+}
+
+enum registry_error row_finish(struct sqlite3_stmt *row, enum registry_error error)
+{
+    sqlite_reset(row);
+    return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
 }
 
 /* ---- licences ---- */
@@ -74,6 +96,20 @@ static enum registry_error open_text(struct sqlite_connection *c, struct buf *st
     return error;
 }
 
+enum registry_error licence_reference(const struct sqlite_connection *c, struct bytes salt,
+                                      struct bytes type_code, struct bytes issuer_code,
+                                      struct bytes number,
+                                      uint8_t reference[REGISTRY_REFERENCE_BYTES])
+{
+    const struct bytes zero = bytes_of("", 1);
+    const struct bytes parts[] = {salt, type_code, zero, issuer_code, zero, number};
+    if (salt.len != LICENCE_SALT_BYTES)
+        return REGISTRY_ERR_STORAGE;
+    return c->seal.crypto->sha256(parts, sizeof parts / sizeof parts[0], reference)
+               ? REGISTRY_ERR_STORAGE
+               : REGISTRY_OK;
+}
+
 static enum registry_error read_texts(struct sqlite_connection *c, struct sqlite3_stmt *row,
                                       struct registry_licence *l, struct buf *storage)
 {
@@ -95,7 +131,10 @@ static enum registry_error read_texts(struct sqlite_connection *c, struct sqlite
     l->issuer_name = keep_text(storage, row, 9);
     l->hold_agency = keep_text(storage, row, 18);
     l->source = keep_text(storage, row, 22);
-    return buf_ok(storage) ? REGISTRY_OK : REGISTRY_ERR_STORAGE;
+    if (!buf_ok(storage))
+        return REGISTRY_ERR_STORAGE;
+    return licence_reference(c, sqlite_column_bytes(row, 25), l->type_code, l->issuer_code,
+                             l->number, l->reference);
 }
 
 /* A place that was superseded says so, unless the licence itself is worth even less. */

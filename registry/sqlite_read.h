@@ -1,4 +1,4 @@
-/* Private to sqlite_read.c, sqlite_person.c and sqlite_access.c: a reader's statements, and how a
+/* Private to the files that read: a reader's statements, and how a
  * licence is read out of a row. */
 #ifndef REGISTRY_SQLITE_READ_H
 #define REGISTRY_SQLITE_READ_H
@@ -49,18 +49,54 @@ enum read_statement {
     R_REQUESTS_OF,
     R_USE_ENTRY,
     R_WAITING,
+    /* sqlite_event.c */
+    R_EVENTS,
+    R_EVENTS_OF,
+    R_EVENT,
+    R_EVENT_LAST,
+    R_LICENCE_PLACES,
+    /* sqlite_action_read.c */
+    R_ACTION,
+    R_ACTION_OF_CASE,
+    R_ACTIONS,
+    R_ACTIONS_OF,
+    R_ACTIONS_OPEN,
+    R_ACTIONS_OPEN_OF,
+    R_ACTIONS_WAITING,
+    /* sqlite_outbox.c */
+    R_DELIVERIES_DUE,
+    R_DELIVERIES,
+    R_DELIVERIES_COUNT,
+    R_WEBHOOK,
+    /* sqlite_objection.c */
+    R_OBJECTIONS_BY,
+    R_OBJECTIONS_TO,
+    R_OBJECTIONS_WAITING,
+    /* sqlite_digest.c */
+    R_DIGEST_LINES,
+    /* sqlite_quality.c */
+    R_QUALITY,
+    R_RECORD_LICENCE,
     R_COUNT,
 };
-extern const char *const person_texts[R_COUNT], *const access_texts[R_COUNT];
+extern const char *const person_texts[R_COUNT],
+    *const access_texts[R_COUNT], *const event_texts[R_COUNT],
+                                      *const action_texts[R_COUNT],
+                                          *const outbox_texts[R_COUNT],
+                                              *const objection_texts[R_COUNT],
+                                                  *const digest_texts[R_COUNT],
+                                                      *const quality_texts[R_COUNT];
 
-/* Columns 0 to 24 of every statement that licence_read reads. A valid licence (code 1) has no open
+/* Columns 0 to 25 of every statement that licence_read reads. A valid licence (code 1) has no open
  * hold; of several the strictest is told. */
 #define LICENCE_COLUMNS(version, list, place, superseded_at)                                       \
     "SELECT l.id, h.id, h.kind, l.type, l.issuer, " version ", t.code, t.name, i.code, i.name,"    \
     " l.sealed, h.sealed, l.issued_on, l.valid_from, l.valid_until, l.issuer_status, l.status,"    \
     " l.status_since, CASE WHEN l.status <> 1 THEN (SELECT agency FROM hold"                       \
     "  WHERE licence = l.licence AND lifted IS NULL ORDER BY kind <> 1, hold LIMIT 1) END, " list  \
-    ", " place ", " superseded_at ", l.source, l.source_version, l.received_at"
+    ", " place ", " superseded_at ", l.source, l.source_version, l.received_at,"                   \
+    " l.salt"
+#define LICENCE_COLUMN_COUNT    26 /* the first column behind them */
 #define LICENCE_COLUMNS_PRESENT LICENCE_COLUMNS("l.version", "l.list", "l.place", "NULL")
 #define LICENCE_JOINS                                                                              \
     " JOIN holder h ON h.holder = l.holder JOIN licence_type t ON t.type = l.type"                 \
@@ -76,6 +112,17 @@ _Static_assert(HOLD_WITHDRAWN == 1, "the strictest hold comes first in LICENCE_C
 enum registry_error licence_read(struct sqlite_connection *c, struct sqlite3_stmt *row,
                                  struct registry_licence *l,
                                  uint8_t storage[REGISTRY_LICENCE_BYTES_MAX]);
+
+/* How evidence names a licence: registry_licence.reference. */
+enum registry_error licence_reference(const struct sqlite_connection *c, struct bytes salt,
+                                      struct bytes type_code, struct bytes issuer_code,
+                                      struct bytes number,
+                                      uint8_t reference[REGISTRY_REFERENCE_BYTES]);
+
+/* A text column with its NUL; false when it does not fit. */
+bool row_copy_text(struct sqlite3_stmt *row, int column, char *text, size_t size);
+/* What was given in turn has ended: all of it was, or not. */
+enum registry_error row_finish(struct sqlite3_stmt *row, enum registry_error error);
 
 /* A row of `mandate` that at ?2 was not ended by anybody, nor by time. */
 #define MANDATE_OPEN "ended IS NULL AND (until = 0 OR until > ?2)"

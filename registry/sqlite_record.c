@@ -2,8 +2,8 @@
  * one with a fresh place, another status, nothing, or older than what is there. */
 #include "registry/sqlite_change.h"
 
-/* fuller, and finding a free place takes long */
-#define LIST_USED_MAX (STATUS_LIST_PLACES / 4 * 3)
+#include "base/check.h"
+
 #define CATALOGUE_MAX 65535 /* greatest index that fits a code's claim */
 #define VERSION_MAX   65535
 
@@ -47,8 +47,8 @@ static const char *refusal_of(const struct registry_record *r)
         r->issuer_name.len > REGISTRY_TEXT_BYTES_MAX ||
         r->representative_name.len > REGISTRY_TEXT_BYTES_MAX)
         return "a text is missing or longer than 512 bytes";
-    if (r->issuer_status == LICENCE_STATUS_SUPERSEDED)
-        return "superseded is no issuer's status";
+    if (!is_issuers_status(r->issuer_status))
+        return "that is no issuer's status";
     if (r->holder_kind == HOLDER_PERSON && r->representative_number.len)
         return "only an enterprise has a representative";
     return NULL;
@@ -141,22 +141,22 @@ static enum registry_error compare(struct sqlite_connection *c, struct sqlite3_s
     struct buf plain = BUF_OVER(storage);
     struct bytes texts[TEXT_COUNT];
     enum registry_error error = licence_state_read(row, &present->state);
-    if (!error && !sqlite_column_id(row, 6, present->id))
+    if (!error && !sqlite_column_id(row, 7, present->id))
         error = REGISTRY_ERR_STORAGE;
     if (!error)
-        error = seal_open(&c->seal, SEAL_LICENCE, present->id, sqlite_column_bytes(row, 7), &plain);
+        error = seal_open(&c->seal, SEAL_LICENCE, present->id, sqlite_column_bytes(row, 8), &plain);
     if (!error && !licence_texts_read(buf_bytes(&plain), texts))
         error = REGISTRY_ERR_SEALED;
-    if (!error && !licence_status_of_code(sqlite_column_int(row, 12), &present->delivered_status))
+    if (!error && !licence_status_of_code(sqlite_column_int(row, 13), &present->delivered_status))
         error = REGISTRY_ERR_STORAGE;
     if (error)
         return error;
-    present->source_version = (uint64_t)sqlite_column_int(row, 11);
+    present->source_version = (uint64_t)sqlite_column_int(row, 12);
     present->same_face =
         bytes_equal(buf_bytes(&plain), buf_bytes(&p->texts)) &&
-        sqlite_column_int(row, 8) == r->issued_on && sqlite_column_int(row, 9) == r->valid_from &&
-        sqlite_column_int(row, 10) == r->valid_until &&
-        bytes_equal(sqlite_column_bytes(row, 13), bytes_of(p->holder_key, SEAL_KEY_BYTES));
+        sqlite_column_int(row, 9) == r->issued_on && sqlite_column_int(row, 10) == r->valid_from &&
+        sqlite_column_int(row, 11) == r->valid_until &&
+        bytes_equal(sqlite_column_bytes(row, 14), bytes_of(p->holder_key, SEAL_KEY_BYTES));
     present->same_representative =
         bytes_equal(texts[TEXT_REPRESENTATIVE_NUMBER], r->representative_number);
     return REGISTRY_OK;
@@ -229,87 +229,6 @@ static enum registry_error set_representative(struct sqlite_connection *c, int64
     return error ? error : mandate_put_representative(c, holder, person, now);
 }
 
-/* ---- places ---- */
-
-static enum registry_error add_list(struct sqlite_connection *c, struct registry_change *change,
-                                    int64_t list)
-{
-    int64_t generation;
-    struct sqlite3_stmt *add = c->statements[W_LIST_ADD];
-    if (list >= REGISTRY_LISTS_MAX)
-        return change_refuse(change, "all status lists are full");
-    enum registry_error error = generation_create(c, &generation);
-    if (error)
-        return error;
-    sqlite_bind_int(add, 1, list);
-    sqlite_bind_int(add, 2, generation);
-    return sqlite_run(add);
-}
-
-/* A place that was never given out, at random in the newest list: neighbours tell nothing. */
-static enum registry_error choose_place(struct sqlite_connection *c, struct registry_change *change,
-                                        struct licence_state *l)
-{
-    struct sqlite3_stmt *newest = c->statements[W_LIST_NEWEST];
-    struct sqlite3_stmt *taken = c->statements[W_PLACE_TAKEN];
-    struct sqlite3_stmt *use = c->statements[W_LIST_USE];
-    enum registry_error error = sqlite_step(newest);
-    int64_t list = 0;
-    if (!error)
-        list = sqlite_column_int(newest, 0);
-    if (!error && sqlite_column_int(newest, 1) >= LIST_USED_MAX) {
-        list++;
-        error = REGISTRY_ERR_NOT_FOUND;
-    }
-    sqlite_reset(newest);
-    if (error == REGISTRY_ERR_NOT_FOUND)
-        error = add_list(c, change, list);
-
-    uint32_t place = 0;
-    while (!error) {
-        error = seal_random(&c->seal, &place, sizeof place);
-        if (error)
-            break;
-        place %= STATUS_LIST_PLACES; /* a power of two: no place is likelier */
-        sqlite_bind_int(taken, 1, list);
-        sqlite_bind_int(taken, 2, place);
-        error = sqlite_step(taken);
-        sqlite_reset(taken);
-    }
-    if (error != REGISTRY_ERR_NOT_FOUND)
-        return error;
-    l->list = (uint16_t)list;
-    l->place = place;
-    l->bits = 0;
-    sqlite_bind_int(use, 1, list);
-    return sqlite_run(use);
-}
-
-static enum registry_error add_place(struct sqlite_connection *c, const struct licence_state *l)
-{
-    struct sqlite3_stmt *add = c->statements[W_PLACE_ADD];
-    sqlite_bind_int(add, 1, l->list);
-    sqlite_bind_int(add, 2, l->place);
-    sqlite_bind_int(add, 3, l->row);
-    sqlite_bind_int(add, 4, l->version);
-    return sqlite_run(add);
-}
-
-static enum registry_error supersede_place(struct sqlite_connection *c,
-                                           const struct licence_state *l, int64_t now)
-{
-    uint64_t seq;
-    uint8_t bits = licence_status_bits(LICENCE_STATUS_SUPERSEDED);
-    struct sqlite3_stmt *supersede = c->statements[W_PLACE_SUPERSEDE];
-    sqlite_bind_int(supersede, 1, l->list);
-    sqlite_bind_int(supersede, 2, l->place);
-    sqlite_bind_int(supersede, 3, now);
-    enum registry_error error = sqlite_run(supersede);
-    if (error || l->bits == bits)
-        return error;
-    return place_set_bits(c, l->list, l->place, bits, now, &seq);
-}
-
 /* ---- writing a version ---- */
 
 /* Stores the record as version l->version at l's place: the licence's row is new when l->row is 0.
@@ -328,7 +247,12 @@ static enum registry_error store_version(struct sqlite_connection *c,
         return error;
     bool add = l->row == 0;
     struct sqlite3_stmt *store = c->statements[add ? W_LICENCE_ADD : W_LICENCE_VERSION];
+    uint8_t salt[LICENCE_SALT_BYTES];
     if (add) {
+        error = seal_random(&c->seal, salt, sizeof salt);
+        if (error)
+            return error;
+        sqlite_bind_blob(store, 19, bytes_of(salt, sizeof salt));
         sqlite_bind_blob(store, 2, bytes_of(id, REGISTRY_ID_BYTES));
         sqlite_bind_int(store, 4, p->type);
         sqlite_bind_int(store, 5, p->issuer);
@@ -360,6 +284,38 @@ static enum registry_error store_version(struct sqlite_connection *c,
     return error;
 }
 
+/* Says which delivery made it, for a registry that was restored from a backup to know. */
+static enum registry_error import_event(struct sqlite_connection *c, struct registry_change *change,
+                                        const struct registry_record *r, int64_t now,
+                                        enum registry_event_kind kind,
+                                        const struct licence_state *l)
+{
+    char storage[24];
+    struct buf source_version = BUF_OVER(storage);
+    buf_put_decimal(&source_version, (int64_t)r->source_version);
+    return event_add(
+        c, change, now,
+        &(struct event_new){.kind = kind,
+                            .licence = l,
+                            .purpose = BYTES(EVENT_BY_IMPORT),
+                            .reference = buf_bytes(&source_version),
+                            .detail = kind == EVENT_SUPERSEDED
+                                          ? EVENT_NONE
+                                          : (uint8_t)licence_status_code(l->issuer_status)});
+}
+
+/* The present version's place is that of an old one. Its event is the one before the new version's.
+ */
+static enum registry_error supersede(struct sqlite_connection *c, struct registry_change *change,
+                                     const struct registry_record *r, const struct licence_state *l,
+                                     int64_t now)
+{
+    struct licence_state old = *l;
+    old.status = licence_status_stricter(l->status, LICENCE_STATUS_SUPERSEDED);
+    enum registry_error error = place_supersede(c, l, now);
+    return error ? error : import_event(c, change, r, now, EVENT_SUPERSEDED, &old);
+}
+
 /* A licence's first version, or its next; the issuer's status is set in l before. */
 static enum registry_error put_version(struct sqlite_connection *c, struct registry_change *change,
                                        const struct registry_record *r, const struct prepared *p,
@@ -368,20 +324,24 @@ static enum registry_error put_version(struct sqlite_connection *c, struct regis
     struct licence_state *l = &present->state;
     int64_t holder = 0;
     uint64_t seq;
+    enum registry_event_kind kind = l->row ? EVENT_VERSION : EVENT_ISSUED;
     enum registry_error error =
         find_or_add_holder(c, r->holder_kind, r->holder_number, p->holder_key, &holder);
     if (!error && l->row)
-        error = supersede_place(c, l, now);
+        error = supersede(c, change, r, l, now);
     if (!error)
-        error = choose_place(c, change, l);
+        error = place_choose(c, change, l);
     l->version++;
+    l->in_doubt = false;
     if (!error)
         error = store_version(c, change, r, p, present->id, holder, now, l);
     if (!error)
-        error = add_place(c, l);
+        error = place_add(c, l);
     if (!error && r->representative_number.len && !present->same_representative)
         error = set_representative(c, holder, r->representative_number, now);
-    return error ? error : licence_settle(c, l, now, &seq);
+    if (!error)
+        error = licence_settle(c, l, now, &seq);
+    return error ? error : import_event(c, change, r, now, kind, l);
 }
 
 static enum registry_error put_source(struct sqlite_connection *c,
@@ -397,49 +357,92 @@ static enum registry_error put_source(struct sqlite_connection *c,
     return sqlite_run(store);
 }
 
+/* The same record delivered again does not undo what the issuer said since. What a restored
+ * registry knows of the lost one's last record is less sure: there the stricter of two stands. */
+static enum licence_status status_after(const struct registry_record *r,
+                                        const struct present *present)
+{
+    const struct licence_state *l = &present->state;
+    if (r->source_version > present->source_version)
+        return r->issuer_status;
+    if (r->issuer_status == present->delivered_status)
+        return l->issuer_status;
+    return l->in_doubt ? licence_status_stricter(l->issuer_status, r->issuer_status)
+                       : r->issuer_status;
+}
+
+/* The record of a licence that is there, which is not older than what is there. */
+static enum registry_error put_again(struct sqlite_connection *c, struct registry_change *change,
+                                     const struct registry_record *r, const struct prepared *p,
+                                     struct present *present, int64_t now,
+                                     enum registry_outcome *outcome)
+{
+    struct licence_state *l = &present->state;
+    uint64_t seq;
+    enum registry_error error = REGISTRY_OK;
+    enum licence_status before = l->issuer_status;
+    l->issuer_status = status_after(r, present);
+    if (!present->same_face || l->in_doubt) {
+        *outcome = OUTCOME_NEW_VERSION;
+        if (l->version == VERSION_MAX)
+            return change_refuse(change, "a licence has no more versions left");
+        return put_version(c, change, r, p, present, now);
+    }
+    *outcome = l->issuer_status == before ? OUTCOME_UNCHANGED : OUTCOME_STATUS_CHANGED;
+    if (*outcome == OUTCOME_STATUS_CHANGED) {
+        error = licence_settle(c, l, now, &seq);
+        if (!error)
+            error = import_event(c, change, r, now, EVENT_STATUS, l);
+    }
+    bool says_other = r->issuer_status != present->delivered_status;
+    if (!error && (r->source_version > present->source_version || says_other))
+        error = put_source(c, change, r, l->row, now);
+    return error;
+}
+
 static enum registry_error put_record(struct sqlite_connection *c, struct registry_change *change,
                                       const struct registry_record *r, int64_t now,
                                       enum registry_outcome *outcome)
 {
     struct prepared p;
-    struct present present = {
-        .state = {.issuer_status = LICENCE_STATUS_VALID, .status = LICENCE_STATUS_VALID}};
-    struct licence_state *l = &present.state;
-    uint64_t seq;
+    struct present present = {.state.status = LICENCE_STATUS_VALID};
     enum registry_error error = prepare(c, change, r, &p);
     if (!error)
         error = find_present(c, r, &p, &present);
     if (error == REGISTRY_ERR_NOT_FOUND) {
         *outcome = OUTCOME_ADDED;
+        present.state.issuer_status = r->issuer_status;
         error = seal_random(&c->seal, present.id, sizeof present.id);
-        l->issuer_status = r->issuer_status;
-        return error ? error : put_version(c, change, r, &p, &present, now);
-    }
-    if (error)
-        return error;
-
-    if (r->source_version < present.source_version) {
+        if (!error)
+            error = put_version(c, change, r, &p, &present, now);
+    } else if (!error && r->source_version < present.source_version) {
         *outcome = OUTCOME_OLDER;
+    } else if (!error) {
+        error = put_again(c, change, r, &p, &present, now, outcome);
+    }
+    return error ? error : record_id_keep(c, change, present.state.row);
+}
+
+/* One for the batch, also when it changed nothing: it was delivered. */
+static enum registry_error batch_event(struct sqlite_connection *c, struct registry_change *change,
+                                       int64_t now)
+{
+    unsigned counts[OUTCOME_COUNT] = {0};
+    char storage[EVENT_TEXT_BYTES_MAX];
+    struct buf text = BUF_OVER(storage);
+    for (size_t i = 0; i < change->record_count; i++)
+        counts[change->outcomes[i]]++;
+    buf_printf(&text, "added %u versions %u status %u unchanged %u older %u", counts[OUTCOME_ADDED],
+               counts[OUTCOME_NEW_VERSION], counts[OUTCOME_STATUS_CHANGED],
+               counts[OUTCOME_UNCHANGED], counts[OUTCOME_OLDER]);
+    CHECK(buf_ok(&text));
+    if (change->record_count == 0)
         return REGISTRY_OK;
-    }
-    /* The same record delivered again does not undo what the issuer said since. */
-    bool newer = r->source_version > present.source_version;
-    bool says_other = r->issuer_status != present.delivered_status;
-    bool other_status = (newer || says_other) && r->issuer_status != l->issuer_status;
-    if (other_status)
-        l->issuer_status = r->issuer_status;
-    if (!present.same_face) {
-        *outcome = OUTCOME_NEW_VERSION;
-        if (l->version == VERSION_MAX)
-            return change_refuse(change, "a licence has no more versions left");
-        return put_version(c, change, r, &p, &present, now);
-    }
-    *outcome = other_status ? OUTCOME_STATUS_CHANGED : OUTCOME_UNCHANGED;
-    if (other_status)
-        error = licence_settle(c, l, now, &seq);
-    if (!error && (newer || says_other))
-        error = put_source(c, change, r, l->row, now);
-    return error;
+    return event_add(c, change, now,
+                     &(struct event_new){.kind = EVENT_IMPORT,
+                                         .purpose = change->source,
+                                         .reference = buf_bytes(&text),
+                                         .detail = EVENT_NONE});
 }
 
 enum registry_error change_import(struct sqlite_connection *c, struct registry_change *change,
@@ -454,8 +457,11 @@ enum registry_error change_import(struct sqlite_connection *c, struct registry_c
         if (error)
             return error;
     }
-    if (change->import_line == 0)
-        return REGISTRY_OK;
+    enum registry_error error = batch_event(c, change, now);
+    if (!error)
+        error = quality_of_import(c, change, now);
+    if (error || change->import_line == 0)
+        return error;
     struct sqlite3_stmt *keep = c->statements[W_IMPORT_LINE];
     sqlite_bind_blob(keep, 1, bytes_of(change->import_file, sizeof change->import_file));
     sqlite_bind_int(keep, 2, (int64_t)change->import_line);

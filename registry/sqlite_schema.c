@@ -109,6 +109,83 @@ const char *const sqlite_migrations[] = {
     "  expires_at INTEGER NOT NULL) STRICT;"
     "CREATE INDEX access_request_for ON access_request (client, matter);"
     "CREATE INDEX access_request_waiting ON access_request (due_on) WHERE state = 0;",
+
+    /* What evidence needs. Columns of an event as in registry/event.h; texts may be empty; licence,
+     * list and place are NULL for what is no licence's. */
+    "CREATE TABLE event (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    "  at_us INTEGER NOT NULL, role INTEGER NOT NULL, request_id INTEGER NOT NULL,"
+    "  subject TEXT NOT NULL, client TEXT NOT NULL, purpose TEXT NOT NULL,"
+    "  reference TEXT NOT NULL, agency TEXT NOT NULL, fields INTEGER NOT NULL,"
+    "  acting INTEGER NOT NULL, licence INTEGER REFERENCES licence, version INTEGER,"
+    "  list INTEGER, place INTEGER, status INTEGER NOT NULL, detail INTEGER NOT NULL,"
+    "  result INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX event_of_licence ON event (licence) WHERE licence IS NOT NULL;"
+    /* salt: of the licence's reference; in_doubt 1: its present version was lost */
+    "ALTER TABLE licence ADD COLUMN salt BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE licence ADD COLUMN in_doubt INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE licence SET salt = randomblob(32);"
+    /* closed 1: it takes no new places, because nobody knows which of them were given out */
+    "ALTER TABLE list ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX place_of_licence ON place (licence) WHERE superseded_at IS NOT NULL;"
+    /* of licences that a restored registry has not: bits 3 for ever */
+    "CREATE TABLE lost_place (list INTEGER NOT NULL REFERENCES list, place INTEGER NOT NULL,"
+    "  PRIMARY KEY (list, place)) WITHOUT ROWID, STRICT;"
+
+    /* Enforcement: one case may seize, withdraw and ask to cancel. hold NULL: a restore, which ends
+     * holds; event: a number; reasons are sealed. */
+    "DROP INDEX hold_open;"
+    "CREATE UNIQUE INDEX hold_open ON hold (licence, agency, case_number, kind)"
+    "  WHERE lifted IS NULL;"
+    "CREATE TABLE action (action INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    "  licence INTEGER NOT NULL REFERENCES licence, issuer INTEGER NOT NULL REFERENCES issuer,"
+    "  hold INTEGER UNIQUE REFERENCES hold, kind INTEGER NOT NULL, agency TEXT NOT NULL,"
+    "  case_number TEXT NOT NULL, officer TEXT NOT NULL, terminal TEXT NOT NULL,"
+    "  reason BLOB NOT NULL, evidence_hash BLOB, due_at INTEGER NOT NULL,"
+    "  key BLOB NOT NULL UNIQUE, body BLOB NOT NULL, at INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL, decided_at INTEGER NOT NULL, decided_by TEXT NOT NULL,"
+    "  decision_reason BLOB NOT NULL, effective INTEGER NOT NULL, event INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX action_of_issuer ON action (issuer);"
+    "CREATE INDEX action_of_licence ON action (licence);"
+    "CREATE INDEX action_open ON action (issuer) WHERE state <= 1;"
+    "CREATE INDEX action_due ON action (state, due_at) WHERE kind = 2 AND state <= 1;"
+
+    /* What issuing authorities have with the registry (registry/issuing.h): deliveries, webhooks,
+     * objections, records' own ids, quality. */
+    "CREATE TABLE webhook (client INTEGER PRIMARY KEY REFERENCES client,"
+    "  url TEXT NOT NULL) STRICT;"
+    "CREATE TABLE delivery (delivery INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    "  event INTEGER NOT NULL REFERENCES event ON UPDATE CASCADE,"
+    "  licence INTEGER NOT NULL REFERENCES licence,"
+    "  client INTEGER NOT NULL REFERENCES client, state INTEGER NOT NULL,"
+    "  attempts INTEGER NOT NULL, made_at INTEGER NOT NULL, next_at INTEGER NOT NULL,"
+    "  error TEXT NOT NULL) STRICT;"
+    "CREATE INDEX delivery_of_event ON delivery (event);"
+    "CREATE INDEX delivery_due ON delivery (next_at) WHERE state = 0;"
+    "CREATE INDEX delivery_waiting ON delivery (client, licence, event) WHERE state = 0;"
+    "CREATE INDEX delivery_dead ON delivery (client) WHERE state = 2;"
+
+    /* version: the licence's when it was objected to; attachment NULL: none; decided_at 0: not
+     * yet; reason NULL: none. claimed and reason are sealed. */
+    "CREATE TABLE objection (objection INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE,"
+    "  licence INTEGER NOT NULL REFERENCES licence,"
+    "  issuer INTEGER NOT NULL REFERENCES issuer, version INTEGER NOT NULL,"
+    "  role INTEGER NOT NULL, subject TEXT NOT NULL, field INTEGER NOT NULL,"
+    "  claimed BLOB NOT NULL, attachment BLOB, due_on INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL, at INTEGER NOT NULL, decided_at INTEGER NOT NULL,"
+    "  reason BLOB) STRICT;"
+    "CREATE INDEX objection_by ON objection (role, subject);"
+    "CREATE INDEX objection_to ON objection (issuer);"
+    "CREATE INDEX objection_waiting ON objection (due_on) WHERE state < 2;"
+
+    "CREATE TABLE issuer_record (issuer INTEGER NOT NULL REFERENCES issuer,"
+    "  record_id TEXT NOT NULL, licence INTEGER NOT NULL REFERENCES licence,"
+    "  PRIMARY KEY (issuer, record_id)) WITHOUT ROWID, STRICT;"
+    /* by the code: an authority all of whose lines were rejected is in no catalogue */
+    "CREATE TABLE quality (issuer_code TEXT NOT NULL, day INTEGER NOT NULL,"
+    "  records INTEGER NOT NULL, rejected INTEGER NOT NULL, warnings INTEGER NOT NULL,"
+    "  missing INTEGER NOT NULL, delay_days INTEGER NOT NULL, delayed INTEGER NOT NULL,"
+    "  delay_days_max INTEGER NOT NULL, objections INTEGER NOT NULL,"
+    "  corrected INTEGER NOT NULL, PRIMARY KEY (issuer_code, day)) WITHOUT ROWID, STRICT;",
 };
 const int64_t sqlite_schema_version = sizeof sqlite_migrations / sizeof sqlite_migrations[0];
 

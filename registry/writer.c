@@ -148,6 +148,7 @@ static void clear_answers(struct registry_change *change)
     change->effective = LICENCE_STATUS_VALID;
     change->place_change.list = 0;
     change->place_change.seq = 0;
+    change->event = 0;
 }
 
 /* Applies what waits and commits it. Not OK: nothing of the batch is. */

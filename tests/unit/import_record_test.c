@@ -455,6 +455,30 @@ static void test_ndjson(void **state)
         "1:1 3:22 4!SYNTAX 5!SYNTAX 6!SYNTAX 7!SYNTAX 8!SYNTAX 9!SYNTAX 10!SYNTAX 11:9");
 }
 
+/* If this failed, what an authority sends as UTF-8 would be read as another encoding or as CSV, and
+ * a name be stored that nobody has. */
+static void test_ndjson_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        struct bytes content;
+        const char *lines;
+    } cases[] = {
+        {BYTES("{\"ZZBH\": \"\xD5\xC5\"}\n{\"ZZBH\": \"2\"}\n"), "1!ENCODING 2:2"},
+        {BYTES(HEADING "\n" LINE("1") "{\"ZZBH\": \"3\"}"), "1!SYNTAX 2!SYNTAX 3:3"},
+        {BYTES("\n\n \r\n{\"ZZBH\": \"4\"}"), "4:4"},
+        {BYTES(""), ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct opened o;
+        open_file(&o, cases[i].content);
+        import_reader_destroy(&o.reader);
+        o.reader = import_reader_create_ndjson(o.fd);
+        assert_lines(&o, cases[i].lines);
+        close_file(&o);
+    }
+}
+
 /* If this failed, a heading with a missing or doubled column would shift or empty every record. */
 static void test_headings(void **state)
 {
@@ -545,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_bad_lines_do_not_spread),
         cmocka_unit_test(test_quotes_and_line_ends),
         cmocka_unit_test(test_ndjson),
+        cmocka_unit_test(test_ndjson_by_name),
         cmocka_unit_test(test_headings),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_limit_is_of_utf8),

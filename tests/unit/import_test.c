@@ -10,6 +10,7 @@
 
 #include "cli/generate.h"
 #include "registry/import.h"
+#include "registry/issuing.h"
 #include "tests/registry_fixture.h"
 
 static const char *folder;
@@ -92,16 +93,45 @@ static void on_progress(void *context, const struct import_report *report, uint6
 static enum import_error import_as(const char *name, const char *rejects, struct told *told)
 {
     struct buf why = BUF_OVER(told->why);
-    const struct import_options options = {.path = path_in(folder, name),
-                                           .reject_path = path_in(folder, rejects),
-                                           .source = BYTES("test"),
-                                           .source_version = 1,
-                                           .rejected = on_rejected,
-                                           .progress = on_progress,
-                                           .context = told};
+    const struct import_options options = {
+        .path = path_in(folder, name),
+        .reject_path = path_in(folder, rejects),
+        .source = BYTES("test"),
+        .source_version = 1,
+        .actor = {.role = TOKEN_ROLE_OPERATOR, .subject = BYTES("somebody")},
+        .rejected = on_rejected,
+        .progress = on_progress,
+        .context = told};
     enum import_error error = import_file(registry, reader, &options, &told->report, &why);
     (void)buf_cstr(&why);
     return error;
+}
+
+static void add_quality(void *sum_, const struct registry_quality *quality)
+{
+    struct registry_quality *sum = sum_;
+    sum->records += quality->records;
+    sum->rejected += quality->rejected;
+}
+
+/* Of all authorities together. */
+static struct registry_quality quality(void)
+{
+    struct registry_quality sum = {0};
+    struct registry_catalogue_entry issuer;
+    for (uint16_t i = 0; registry_issuer(reader, i, &issuer) == REGISTRY_OK; i++)
+        assert_int_equal(registry_quality(reader, bytes_str(issuer.code), 0, add_quality, &sum),
+                         REGISTRY_OK);
+    return sum;
+}
+
+static void see_import(void *count, const struct registry_event *event)
+{
+    if (event->kind != EVENT_IMPORT)
+        return;
+    ++*(unsigned *)count;
+    assert_int_equal(event->role, TOKEN_ROLE_OPERATOR);
+    assert_bytes(event->subject, "somebody");
 }
 
 static uint64_t licences(void)
@@ -160,6 +190,11 @@ static void test_reports_rejects_and_is_idempotent(void **state)
     assert_int_equal(stat(path_in(folder, "rejects"), &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
     assert_int_equal(lines_of(read_text("rejects")), 16);
+    unsigned imports = 0;
+    assert_int_equal(registry_events(reader, 0, 100000, see_import, &imports), REGISTRY_OK);
+    assert_int_equal(imports, 5);
+    assert_int_equal(quality().records, 2485);
+    assert_int_equal(quality().rejected, 15);
 
     assert_int_equal(import_as("file", "rejects", &again), IMPORT_OK);
     assert_int_equal(again.report.outcome[OUTCOME_UNCHANGED], 2485);
@@ -278,6 +313,8 @@ static void test_goes_on_after_a_failure_of_the_registry(void **state)
     assert_int_equal(import_as("file", "rejects", &second), IMPORT_OK);
     assert_int_equal(second.report.passed, before);
     assert_int_equal(licences(), 2970);
+    assert_int_equal(quality().records, 2970); /* each once, whichever run told it */
+    assert_int_equal(quality().rejected, 30);
 }
 
 /* If this failed, lines before the cut of a file that was changed since would never come in. */

@@ -360,7 +360,7 @@ static void test_killed(void **state)
             snprintf(case_number, sizeof case_number, "%d", number);
             struct registry_change again = fixture_hold(
                 CHANGE_HOLD_PLACE, fixture_find(reader, number % KILLED_LICENCES, &query)->id,
-                HOLD_SEIZED, "A", case_number);
+                (enum hold_kind)(number % HOLD_KIND_COUNT), "A", case_number);
             assert_int_equal(registry_commit(registry, &again), REGISTRY_ERR_REFUSED);
         }
         registry_reader_destroy(&reader);

@@ -61,6 +61,12 @@ static void test_version_1(void **state)
     assert_int_equal(ask("SELECT count(*) FROM mandate WHERE ended IS NOT NULL"), 2);
     assert_int_equal(ask("SELECT count(DISTINCT id) FROM mandate WHERE length(id) = 16"), 4);
 
+    assert_int_equal(ask("SELECT count(*) - count(DISTINCT salt) FROM licence"), 0);
+    assert_int_equal(ask("SELECT count(*) FROM licence WHERE length(salt) <> 32 OR in_doubt"), 0);
+    assert_int_equal(ask("SELECT count(*) FROM event"), 0); /* what was before is not told */
+    assert_int_equal(hold(CHANGE_HOLD_PLACE, 1, HOLD_WITHDRAWN, "A", "1"), REGISTRY_OK);
+    assert_int_equal(find(1)->status, LICENCE_STATUS_WITHDRAWN);
+
     struct registry_change end = {.kind = CHANGE_AGENT_END};
     enterprise_id(1, end.holder);
     person_id(3, end.agent);

@@ -11,7 +11,7 @@ static void test_strictest_wins(void **state)
     fixture_import_many(registry, 0, 1);
     for (int i = 0; i < LICENCE_STATUS_COUNT; i++) {
         enum licence_status issuer = (enum licence_status)i;
-        if (issuer == LICENCE_STATUS_SUPERSEDED)
+        if (issuer == LICENCE_STATUS_SUPERSEDED || issuer == LICENCE_STATUS_IN_DOUBT)
             continue;
         for (size_t k = 0; k < 3; k++) {
             set_status(0, issuer);
@@ -42,9 +42,12 @@ static void test_hold_belongs_to_its_case(void **state)
     assert_int_equal(find(0)->status_since, FIXTURE_NOW + 100);
 
     struct registry_change again =
-        fixture_hold(CHANGE_HOLD_PLACE, find(0)->id, HOLD_WITHDRAWN, "交警一大队", "1");
+        fixture_hold(CHANGE_HOLD_PLACE, find(0)->id, HOLD_SEIZED, "交警一大队", "1");
     assert_int_equal(registry_commit(registry, &again), REGISTRY_ERR_REFUSED);
-    assert_string_equal(again.refusal, "this case already holds the licence");
+    assert_string_equal(again.refusal, "this case already has such a hold on the licence");
+    assert_int_equal(again.event, 0);
+    again.hold_kind = HOLD_CANCEL_REQUESTED; /* another kind is another hold of the same case */
+    assert_int_equal(registry_commit(registry, &again), REGISTRY_OK);
     assert_int_equal(hold(CHANGE_HOLD_LIFT, 0, 0, "运管局", "2"), REGISTRY_ERR_NOT_FOUND);
     assert_int_equal(hold(CHANGE_HOLD_LIFT, 1, 0, "运管局", "1"), REGISTRY_ERR_NOT_FOUND);
     assert_int_equal(hold(CHANGE_HOLD_PLACE, 0, HOLD_SEIZED, "", "1"), REGISTRY_ERR_REFUSED);
@@ -114,6 +117,8 @@ static void test_only_bits_take_numbers(void **state)
 
     change = fixture_status(find(0)->id, LICENCE_STATUS_SUPERSEDED);
     assert_int_equal(registry_commit(registry, &change), REGISTRY_ERR_REFUSED);
+    change.status = LICENCE_STATUS_IN_DOUBT;
+    assert_int_equal(registry_commit(registry, &change), REGISTRY_ERR_REFUSED);
     memset(change.licence, 0, sizeof change.licence);
     change.status = LICENCE_STATUS_VALID;
     assert_int_equal(registry_commit(registry, &change), REGISTRY_ERR_NOT_FOUND);
@@ -136,7 +141,7 @@ static void test_bits_follow_status(void **state)
         uint64_t dice = seeded_next(&random);
         enum licence_status status = (enum licence_status)(dice / 16 % LICENCE_STATUS_COUNT);
         const char *case_number = cases[dice / 16 % 3];
-        if (status == LICENCE_STATUS_SUPERSEDED)
+        if (status == LICENCE_STATUS_SUPERSEDED || status == LICENCE_STATUS_IN_DOUBT)
             status = LICENCE_STATUS_VALID;
         if (dice % 4 == 0) {
             set_status(n, status);

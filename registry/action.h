@@ -1,0 +1,119 @@
+/* Enforcement actions (执法处置) and what becomes of them. An action is stored with the hold that
+ * it places, in one transaction with its event; docs/TRANSITIONS.md has the table of all
+ * transitions.
+ *
+ *   seize, withdraw  place a hold of their case, which binds at once; the issuer is told, and may
+ *                    confirm (it stays) or revert (it ends)
+ *   request_cancel   places a hold and asks the issuer to cancel, until `due_at`; then it
+ * escalates. confirm: the issuer's status becomes cancelled and the hold ends; refuse: it ends
+ *   restore          ends the open holds of its own agency and case, and nothing else's */
+#ifndef REGISTRY_ACTION_H
+#define REGISTRY_ACTION_H
+
+#include "registry/access.h"
+#include "registry/event.h"
+
+#define ACTION_REASON_BYTES_MAX 256
+
+/* Stored and told: never renumber. */
+#define ACTION_KINDS(A)                                                                            \
+    A(SEIZE, "seize")                                                                              \
+    A(WITHDRAW, "withdraw")                                                                        \
+    A(REQUEST_CANCEL, "request_cancel")                                                            \
+    A(RESTORE, "restore")
+enum action_kind {
+#define A(name, word) ACTION_##name,
+    ACTION_KINDS(A)
+#undef A
+        ACTION_KIND_COUNT
+};
+#define ACTION_STATES(S)                                                                           \
+    S(OPEN, "open")           /* told to the issuer, which has not answered */                     \
+    S(ESCALATED, "escalated") /* open, and its day has passed */                                   \
+    S(CONFIRMED, "confirmed")                                                                      \
+    S(REVERTED, "reverted") /* by the issuer: seize, withdraw */                                   \
+    S(REFUSED, "refused")   /* by the issuer: request_cancel */                                    \
+    S(RESTORED, "restored") /* by the agency itself */                                             \
+    S(DONE, "done")         /* a restore */
+enum action_state {
+#define S(name, word) ACTION_STATE_##name,
+    ACTION_STATES(S)
+#undef S
+        ACTION_STATE_COUNT
+};
+#define ACTION_DECISIONS(D)                                                                        \
+    D(CONFIRM, "confirm")                                                                          \
+    D(REVERT, "revert")                                                                            \
+    D(REFUSE, "refuse")
+enum action_decision {
+#define D(name, word) DECISION_##name,
+    ACTION_DECISIONS(D)
+#undef D
+        DECISION_COUNT
+};
+const char *action_kind_text(enum action_kind kind);
+bool action_kind_read(struct bytes text, enum action_kind *kind);
+const char *action_state_text(enum action_state state);
+const char *action_decision_text(enum action_decision decision);
+bool action_decision_read(struct bytes text, enum action_decision *decision);
+/* What an action is after it. */
+enum action_state action_decided_state(enum action_decision decision);
+
+struct registry_action {
+    uint8_t id[REGISTRY_ID_BYTES]; /* told */
+    uint8_t licence[REGISTRY_ID_BYTES];
+    enum action_kind kind;
+    char agency[REGISTRY_CASE_BYTES_MAX + 1], case_number[REGISTRY_CASE_BYTES_MAX + 1];
+    char officer[TOKEN_SUBJECT_BYTES_MAX + 1]; /* AGENCY/OFFICER, as in the token */
+    char terminal[ACCESS_ID_BYTES_MAX + 1];    /* the client's id */
+    char reason[ACTION_REASON_BYTES_MAX + 1];
+    bool has_evidence;
+    uint8_t evidence_hash[CRYPTO_HASH_BYTES]; /* of photographs, a record: the agency keeps them */
+    int64_t due_at;                           /* request_cancel: Unix seconds; else 0 */
+    /* Which call made it: SHA-256 of terminal and Idempotency-Key, and of the body. The same key
+     * with the same body finds the action there is (CHANGE_ACT answers REGISTRY_OK, `repeated`);
+     * with another it is REFUSED. */
+    uint8_t key[CRYPTO_HASH_BYTES], body[CRYPTO_HASH_BYTES];
+    /* told */
+    bool repeated;
+    int64_t at; /* Unix seconds */
+    enum action_state state;
+    int64_t decided_at; /* 0: not yet */
+    char decided_by[ACCESS_ID_BYTES_MAX + 1];
+    char decision_reason[ACTION_REASON_BYTES_MAX + 1];
+    uint8_t effective; /* the licence's effective status right after the action: its code */
+    uint64_t event;    /* the last event of the change that made it */
+};
+
+/* Changes (registry/registry.h):
+ * CHANGE_ACT            action: licence to body. NOT_FOUND: no such licence; for a restore: this
+ *                       agency and case have no open hold. REFUSED with a sentence: this case
+ *                       already has such a hold; the key was used with another body
+ * CHANGE_ACTION_DECIDE  id, decision, decided_by and reason in `actor`.client and `text`; `issuer`:
+ *                       the authority's code. NOT_FOUND: no action of its licences; REFUSED when
+ *                       kind or state forbids it. The same decision again is REGISTRY_OK, and
+ *                       `event` the last there is
+ * CHANGE_ESCALATE       now: open requests whose due_at has passed, at most REGISTRY_BATCH_MAX of
+ * them; how many is told in `seq` */
+
+/* The refusal of a key that came before with another body; told as itself. */
+extern const char action_key_reused[];
+
+enum registry_error registry_action(struct registry_reader *reader,
+                                    const uint8_t id[REGISTRY_ID_BYTES],
+                                    struct registry_action *action);
+/* The newest of this kind that a case took against a licence. NOT_FOUND. */
+enum registry_error registry_action_of_case(struct registry_reader *reader,
+                                            const uint8_t licence[REGISTRY_ID_BYTES],
+                                            struct bytes agency, struct bytes case_number,
+                                            enum action_kind kind, struct registry_action *action);
+/* An issuer's (by its code; empty: all), newest first, at most `max`; `open_only`: OPEN and
+ * ESCALATED ones. */
+enum registry_error registry_actions(
+    struct registry_reader *reader, struct bytes issuer_code, bool open_only, size_t max,
+    void (*each)(void *context, const struct registry_action *action), void *context);
+/* How many requests are open, and escalated. */
+enum registry_error registry_actions_waiting(struct registry_reader *reader, uint64_t *open,
+                                             uint64_t *escalated);
+
+#endif

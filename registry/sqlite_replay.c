@@ -1,0 +1,304 @@
+/* What each of the log's events does to a registry that was restored from a backup. Two rules for
+ * what can't be known: of two statuses that can't be put in order the stricter stands, and nothing
+ * older ends what is newer. */
+#include "registry/sqlite_replay.h"
+#include "base/check.h"
+#include "protocol/token.h"
+#include "registry/action.h"
+
+/* Of a place whose licence the registry has not (as R_BITS reads it): who asks for it is told that
+ * it is unknown. */
+#define LOST_BITS 3
+
+const char *const replay_texts[W_COUNT] = {
+    [W_REPLAY_EVENT] = "SELECT e.kind, e.at_us / 1000000, e.list, e.place, e.detail, e.result,"
+                       " e.client, e.purpose, e.reference, e.agency, p.licence FROM event e"
+                       " LEFT JOIN place p ON p.list = e.list AND p.place = e.place"
+                       " WHERE e.number = ?",
+    [W_REPLAY_NAME] = "UPDATE event SET licence = ?2, version = ?3 WHERE number = ?1",
+    [W_LICENCE_BY_ROW] = "SELECT licence, version, list, place, issuer_status, status, in_doubt"
+                         " FROM licence WHERE licence = ?",
+    [W_LICENCE_DOUBT] = "UPDATE licence SET version = ?2, list = ?3, place = ?4, in_doubt = 1"
+                        " WHERE licence = ?1",
+    [W_LICENCE_DELIVERED] = "UPDATE licence SET source_version = max(source_version, ?2),"
+                            " delivered_status = ?3 WHERE licence = ?1",
+    [W_PLACE_LOST] = "INSERT INTO lost_place VALUES (?, ?)",
+    [W_REPLAY_LIFT] = "UPDATE hold SET lifted = ?5 WHERE licence = ?1 AND kind = ?2 AND agency = ?3"
+                      " AND case_number = ?4 AND lifted IS NULL AND since <= ?5 RETURNING hold",
+    [W_REPLAY_DECIDE] = "UPDATE action SET state = ?5, decided_at = ?6, decided_by = ?7"
+                        " WHERE state <= ?8 AND hold = (SELECT max(hold) FROM hold WHERE"
+                        "  licence = ?1 AND kind = ?2 AND agency = ?3 AND case_number = ?4)",
+    [W_REPLAY_CONSENT] = "UPDATE consent SET withdrawn = ?2 WHERE id = ?1 AND withdrawn IS NULL",
+    [W_REPLAY_LET_IN] = "DELETE FROM shut_out WHERE role = ?1 AND subject = ?2 AND since <= ?3",
+};
+
+/* One of the log's events, as it is applied. */
+struct applied {
+    enum registry_event_kind kind;
+    int64_t at;
+    uint16_t list;
+    uint32_t place;
+    uint8_t detail;
+    bool ended;
+    struct bytes client, purpose, reference, agency;
+    char storage[4 * EVENT_TEXT_BYTES_MAX];
+    bool known; /* its place is that of a licence here: */
+    struct licence_state l;
+};
+
+/* ---- the event ---- */
+
+enum registry_error licence_find_row(struct sqlite_connection *c, int64_t row,
+                                     struct licence_state *l)
+{
+    struct sqlite3_stmt *find = c->statements[W_LICENCE_BY_ROW];
+    sqlite_bind_int(find, 1, row);
+    enum registry_error error = sqlite_step(find);
+    if (!error)
+        error = licence_state_read(find, l);
+    sqlite_reset(find);
+    return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_ERR_STORAGE : error;
+}
+
+static enum registry_error read_event(struct sqlite_connection *c, uint64_t number,
+                                      struct applied *e)
+{
+    struct sqlite3_stmt *row = c->statements[W_REPLAY_EVENT];
+    struct buf storage = BUF_OVER(e->storage);
+    struct bytes *const texts[] = {&e->client, &e->purpose, &e->reference, &e->agency};
+    sqlite_bind_int(row, 1, (int64_t)number);
+    enum registry_error error = sqlite_step(row);
+    if (error)
+        return error;
+    e->kind = (enum registry_event_kind)sqlite_column_int(row, 0);
+    e->at = sqlite_column_int(row, 1);
+    e->list = (uint16_t)sqlite_column_int(row, 2);
+    e->place = (uint32_t)sqlite_column_int(row, 3);
+    e->detail = (uint8_t)sqlite_column_int(row, 4);
+    e->ended = sqlite_column_int(row, 5) == 0;
+    for (int i = 0; i < 4; i++) {
+        struct bytes text = sqlite_column_bytes(row, 6 + i);
+        *texts[i] = bytes_of(storage.data + storage.len, text.len);
+        buf_put(&storage, text);
+    }
+    int64_t licence = sqlite_column_int(row, 10);
+    sqlite_reset(row);
+    CHECK(buf_ok(&storage));
+    e->known = licence != 0;
+    return e->known ? licence_find_row(c, licence, &e->l) : REGISTRY_OK;
+}
+
+/* ---- what each kind of event does ---- */
+
+static enum registry_error settle(struct reconciling *r, struct applied *e)
+{
+    uint64_t seq;
+    return licence_settle(r->c, &e->l, e->at, &seq);
+}
+
+static enum registry_error lose_place(struct reconciling *r, const struct applied *e)
+{
+    struct sqlite3_stmt *lose = r->c->statements[W_PLACE_LOST];
+    uint64_t seq;
+    sqlite_bind_int(lose, 1, e->list);
+    sqlite_bind_int(lose, 2, e->place);
+    enum registry_error error = sqlite_run(lose);
+    return error ? error : place_set_bits(r->c, e->list, e->place, LOST_BITS, e->at, &seq);
+}
+
+/* What a delivery was, so that an older one is told from it. */
+static enum registry_error note_delivery(struct reconciling *r, const struct applied *e)
+{
+    struct sqlite3_stmt *note = r->c->statements[W_LICENCE_DELIVERED];
+    int64_t source_version = 0;
+    if (!bytes_equal(e->purpose, BYTES(EVENT_BY_IMPORT)))
+        return REGISTRY_OK;
+    for (size_t i = 0; i < e->reference.len; i++) {
+        if (e->reference.data[i] < '0' || e->reference.data[i] > '9' ||
+            source_version > INT64_MAX / 10 - 1)
+            return REGISTRY_OK;
+        source_version = source_version * 10 + e->reference.data[i] - '0';
+    }
+    sqlite_bind_int(note, 1, e->l.row);
+    sqlite_bind_int(note, 2, source_version);
+    sqlite_bind_int(note, 3, licence_status_code(e->l.issuer_status));
+    return sqlite_run(note);
+}
+
+static enum registry_error set_status(struct reconciling *r, struct applied *e)
+{
+    if (!licence_status_of_code(e->detail, &e->l.issuer_status) ||
+        !is_issuers_status(e->l.issuer_status))
+        return change_refuse(r->change, "the log has a status that is none");
+    enum registry_error error = note_delivery(r, e);
+    return error ? error : settle(r, e);
+}
+
+/* The version that this place had is lost, and the licence is in doubt. */
+static enum registry_error lose_version(struct reconciling *r, struct applied *e, int64_t licence)
+{
+    struct sqlite3_stmt *doubt = r->c->statements[W_LICENCE_DOUBT];
+    struct licence_state *l = &e->l;
+    enum registry_error error = licence_find_row(r->c, licence, l);
+    if (!error)
+        error = place_supersede(r->c, l, e->at);
+    if (error)
+        return error;
+    r->replay->superseded++;
+    r->replay->in_doubt += !l->in_doubt;
+    e->known = true;
+    l->in_doubt = true;
+    l->version++;
+    l->list = e->list;
+    l->place = e->place;
+    l->bits = 0;
+    sqlite_bind_int(doubt, 1, l->row);
+    sqlite_bind_int(doubt, 2, l->version);
+    sqlite_bind_int(doubt, 3, l->list);
+    sqlite_bind_int(doubt, 4, l->place);
+    error = sqlite_run(doubt);
+    if (!error)
+        error = place_add(r->c, l);
+    return error ? error : set_status(r, e);
+}
+
+static void bind_hold(struct sqlite3_stmt *statement, const struct applied *e)
+{
+    sqlite_bind_int(statement, 1, e->l.row);
+    sqlite_bind_int(statement, 2, e->detail);
+    sqlite_bind_text(statement, 3, e->agency);
+    sqlite_bind_text(statement, 4, e->reference);
+    sqlite_bind_int(statement, 5, e->at);
+}
+
+static enum registry_error set_state(struct reconciling *r, const struct applied *e,
+                                     enum action_state state)
+{
+    struct sqlite3_stmt *decide = r->c->statements[W_REPLAY_DECIDE];
+    bool decided = state != ACTION_STATE_ESCALATED;
+    bind_hold(decide, e);
+    sqlite_bind_int(decide, 5, state);
+    sqlite_bind_int(decide, 6, decided ? e->at : 0);
+    sqlite_bind_text(decide, 7, decided ? e->client : BYTES(""));
+    sqlite_bind_int(decide, 8, decided ? ACTION_STATE_CONFIRMED : ACTION_STATE_OPEN);
+    return sqlite_run(decide);
+}
+
+static enum registry_error replay_hold(struct reconciling *r, struct applied *e)
+{
+    bool place = e->kind == EVENT_HOLD;
+    struct sqlite3_stmt *hold = r->c->statements[place ? W_HOLD_PLACE : W_REPLAY_LIFT];
+    if (e->detail >= HOLD_KIND_COUNT)
+        return change_refuse(r->change, "the log has a hold that is none");
+    bind_hold(hold, e);
+    enum registry_error error = sqlite_step(hold);
+    sqlite_reset(hold);
+    if (error) /* it is there already, or it is newer than what ended the one before */
+        return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
+    *(place ? &r->replay->holds_placed : &r->replay->holds_lifted) += 1;
+    if (!place && bytes_equal(e->purpose, bytes_str(action_kind_text(ACTION_RESTORE))))
+        error = set_state(r, e, ACTION_STATE_RESTORED);
+    return error ? error : settle(r, e);
+}
+
+static enum registry_error replay_decision(struct reconciling *r, const struct applied *e)
+{
+    enum action_decision decision;
+    return action_decision_read(e->purpose, &decision)
+               ? set_state(r, e, action_decided_state(decision))
+               : change_refuse(r->change, "the log has a decision that is none");
+}
+
+/* A consent or a mandate that ended. Those that were given are lost, and have to be given again. */
+static enum registry_error replay_end(struct reconciling *r, const struct applied *e)
+{
+    bool consent = e->kind == EVENT_CONSENT;
+    struct sqlite3_stmt *end = r->c->statements[consent ? W_REPLAY_CONSENT : W_MANDATE_END];
+    uint8_t id[REGISTRY_ID_BYTES];
+    struct buf read = BUF_OVER(id);
+    if (!e->ended || !buf_put_from_hex(&read, e->reference) || read.len != sizeof id)
+        return REGISTRY_OK;
+    sqlite_bind_blob(end, 1, buf_bytes(&read));
+    sqlite_bind_int(end, 2, e->at);
+    return sqlite_run(end);
+}
+
+/* Of a client that was added since and is lost there is nothing to take away. */
+static enum registry_error not_lost(enum registry_error error)
+{
+    return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
+}
+
+/* Whoever was shut out stays so. A client whose key was replaced has none until it is given one:
+ * the new one is lost, and the old one was replaced for a reason. */
+static enum registry_error replay_access(struct reconciling *r, const struct applied *e)
+{
+    struct sqlite3_stmt *const *statements = r->c->statements;
+    bool out = bytes_equal(e->purpose, BYTES("shut_out"));
+    if (out || bytes_equal(e->purpose, BYTES("let_in"))) {
+        struct sqlite3_stmt *set = statements[out ? W_SHUT_OUT : W_REPLAY_LET_IN];
+        bool inspector = memchr(e->reference.data, '/', e->reference.len) != NULL;
+        sqlite_bind_int(set, 1, inspector ? TOKEN_ROLE_INSPECTOR : TOKEN_ROLE_HOLDER);
+        sqlite_bind_text(set, 2, e->reference);
+        sqlite_bind_int(set, 3, e->at);
+        return sqlite_run(set);
+    }
+    if (bytes_equal(e->purpose, BYTES("client_disable")))
+        return not_lost(client_disable(r->c, e->reference, e->at));
+    return bytes_equal(e->purpose, BYTES("client_key"))
+               ? not_lost(client_drop_keys(r->c, e->reference))
+               : REGISTRY_OK;
+}
+
+static enum registry_error apply_to_licence(struct reconciling *r, struct applied *e)
+{
+    switch (e->kind) {
+    case EVENT_STATUS:
+        r->replay->statuses++;
+        return set_status(r, e);
+    case EVENT_HOLD:
+    case EVENT_LIFT:
+        return replay_hold(r, e);
+    case EVENT_DECISION:
+        return replay_decision(r, e);
+    case EVENT_ESCALATED:
+        return set_state(r, e, ACTION_STATE_ESCALATED);
+    case EVENT_CONSENT:
+    case EVENT_MANDATE:
+        return replay_end(r, e);
+    default:
+        return REGISTRY_OK;
+    }
+}
+
+static enum registry_error apply_event(struct reconciling *r, struct applied *e)
+{
+    int64_t superseded = r->superseded;
+    r->superseded = e->kind == EVENT_SUPERSEDED && e->known ? e->l.row : 0;
+    if (e->kind == EVENT_VERSION && superseded)
+        return lose_version(r, e, superseded);
+    if (e->kind == EVENT_ISSUED || e->kind == EVENT_VERSION) {
+        r->replay->lost_licences += e->kind == EVENT_ISSUED;
+        return lose_place(r, e);
+    }
+    if (e->known)
+        return apply_to_licence(r, e);
+    if (e->kind == EVENT_MANDATE || e->kind == EVENT_CONSENT)
+        return replay_end(r, e);
+    return e->kind == EVENT_ACCESS ? replay_access(r, e) : REGISTRY_OK;
+}
+
+enum registry_error replay_event(struct reconciling *r, uint64_t number)
+{
+    struct applied e;
+    struct sqlite3_stmt *name = r->c->statements[W_REPLAY_NAME];
+    enum registry_error error = read_event(r->c, number, &e);
+    if (!error)
+        error = apply_event(r, &e);
+    if (error || !e.known)
+        return error;
+    sqlite_bind_int(name, 1, (int64_t)number);
+    sqlite_bind_int(name, 2, e.l.row);
+    sqlite_bind_int(name, 3, e.l.version);
+    return sqlite_run(name);
+}
