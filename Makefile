@@ -33,7 +33,7 @@ LDFLAGS_asan    := -fsanitize=address,undefined
 LDFLAGS_tsan    := -fsanitize=thread
 LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined
 LIBS := -lh2o-evloop -lcurl -lssl -lcrypto -lmbedcrypto -lhiredis -lqrencode -lzbar -lpng -ljansson -lsqlite3 \
-        -lyaml -lz -lpthread -lm
+        -lyaml -lcairo -lz -lpthread -lm
 
 SOURCES := $(foreach room,$(ROOMS),$(wildcard $(room)/*.c))
 MAINS   := gateway/main.c cli/main.c
@@ -44,10 +44,10 @@ E2E     := $(wildcard tests/e2e/*_test.mjs)
 LINTED  := $(sort $(wildcard $(ROOMS) tests loadtest))
 
 # Where the machine may still lack a compiler, its packages come before the first object.
-DEPS_FIRST := $(if $(filter test test-faults demo fuzz lint bench-quick bench-refusals,$(MAKECMDGOALS)),deps)
+DEPS_FIRST := $(if $(filter test test-faults demo fuzz lint bench-quick bench-refusals bench-status,$(MAKECMDGOALS)),deps)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test test-unit test-e2e test-faults lint format fuzz bench-quick bench-refusals demo install clean FORCE
+.PHONY: help deps build test test-unit test-e2e test-faults lint format fuzz bench-quick bench-refusals bench-status demo install clean FORCE
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9%-]+:.*## /{sub("%", "NAME", $$1); printf "  make %-12s %s\n", $$1, $$2}' \
 	    $(MAKEFILE_LIST)
@@ -112,7 +112,7 @@ test-unit: build $(REAPER) $(UNIT_SUITES) ## the unit tests, under sanitizers, a
 test-e2e: build $(REAPER) $(E2E_PROGRAMS) ## the end-to-end tests, with the programs as released and under sanitizers
 	@tests/run $(E2E) $(E2E:%=%@asan)
 
-test-faults: deps build ## the fault suites at length, then everything at once: about ten minutes
+test-faults: deps build ## the fault suites at length, then everything at once: about half an hour
 	@tests/faults/run
 
 unit-%: build/asan/unit/%_test ## one of them, tests/unit/NAME_test.c
@@ -150,14 +150,17 @@ $(BENCH_PROGRAMS): %: %.o build/release/libjwb.a
 	@echo '  LINK $@'
 	@$(CC) $(LDFLAGS_release) $(LDFLAGS) $^ $(LIBS) -o $@
 
-# The last revision before identity and policy came into the hot path.
-BEFORE ?= 16d886c7910f4b464ee0859cb1c03843e51edefd
+# The last revision before the evidence log.
+BEFORE ?= 087a640ab06d702d7e24673f12011f5612384b7c
 
 bench-quick: deps build $(BENCH_PROGRAMS) ## the gateway beside the least it could cost, and BEFORE=REVISION, in 4 minutes
 	@BENCH_BEFORE=$(BEFORE) loadtest/bench.mjs
 
 bench-refusals: deps build ## a partner's refused checks, told apart by their time: as good as by chance?
 	@loadtest/refusals.mjs
+
+bench-status: deps build ## how long after an action another gateway says what was before, beside the bare Redis
+	@loadtest/status_change.mjs
 
 # ---- using --------------------------------------------------------------------------------------
 demo: deps build ## the whole job on real parts: display, scan, verify, seize

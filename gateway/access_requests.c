@@ -18,7 +18,7 @@
     S(take_quota)   /* of the client's                                   */                        \
     S(check)        /* could the policy ever show this? too many waiting? */                       \
     S(submit)       /* the registry's writer                             */                        \
-    S(record)       /* evidence before answer                            */                        \
+    S(settle)       /* evidence before answer                            */                        \
     S(answer_submit)
 
 /* One more than so many waiting in a row is refused, until some are decided. */
@@ -34,7 +34,6 @@ struct access_submit {
     size_t waiting;
     struct registry_access_request request;
     struct commit commit;
-    uint8_t reference[2 * REGISTRY_ID_BYTES];
 };
 
 /* False for a field that there is not, and for what is no code. */
@@ -161,34 +160,24 @@ static enum step_result submit(struct access_submit *a)
                                                   (unsigned)settings->config->access_due_days);
     a->commit.change =
         (struct registry_change){.kind = CHANGE_ACCESS_SUBMIT, .request = &a->request, .now = now};
+    a->commit.change.actor.purpose = a->matter;
     return commit_submit(&a->commit, &a->op);
 }
 
-/* ---- record, answer_submit ---- */
+/* ---- settle, answer_submit ---- */
 
-static enum step_result record(struct access_submit *a)
+static enum step_result settle(struct access_submit *a)
 {
-    struct buf reference = BUF_OVER(a->reference);
     if (a->commit.change.error == REGISTRY_ERR_REFUSED)
         return operation_fail(&a->op, PROBLEM_MALFORMED_BODY, NULL, a->commit.change.refusal);
     if (a->commit.change.error != REGISTRY_OK)
         return operation_fail(&a->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
-    buf_put_hex(&reference, bytes_of(a->commit.change.id, sizeof a->commit.change.id));
-    struct journal_record record = {
-        .kind = JOURNAL_APPLY,
-        .acting = JOURNAL_ACTING_NONE,
-        .fields = a->request.fields,
-        .purpose = a->matter,
-        .reference = buf_bytes(&reference),
-    };
-    return operation_record(&a->op, &record);
+    return commit_settle(&a->commit);
 }
 
 static enum step_result answer_submit(struct access_submit *a)
 {
     struct buf out;
-    if (!a->op.recorded)
-        return operation_fail(&a->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     buf_init(&out, http_room(a->op.http, REQUEST_BYTES_MAX), REQUEST_BYTES_MAX);
     buf_put_u8(&out, '{');
     json_put_id(&out, "id", a->commit.change.id);

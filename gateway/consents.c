@@ -28,27 +28,6 @@ static enum step_result check_decider(struct operation *op, const struct registr
     return checked == STEP_NEXT && !decides ? operation_fail(op, not_found, NULL, NULL) : checked;
 }
 
-static enum step_result record_consent(struct operation *op, const struct registry_query *query,
-                                       const struct registry_consent *consent,
-                                       enum registry_acting acting, enum verdict_result result)
-{
-    char id[2 * REGISTRY_ID_BYTES];
-    struct buf reference = BUF_OVER(id);
-    buf_put_hex(&reference, bytes_of(consent->id, sizeof consent->id));
-    struct journal_record record = {
-        .kind = JOURNAL_CONSENT,
-        .result = (uint8_t)result,
-        .place_known = true,
-        .list = query->licence.list,
-        .index = query->licence.index,
-        .acting = (uint8_t)acting,
-        .fields = consent->fields,
-        .purpose = bytes_str(consent->partner),
-        .reference = buf_bytes(&reference),
-    };
-    return operation_record(op, &record);
-}
-
 /* ---- how a consent is told ---- */
 
 static void put_consent(struct buf *out, const struct gateway_loop *home,
@@ -80,11 +59,11 @@ static void put_consent(struct buf *out, const struct gateway_loop *home,
 /* ---- giving ---- */
 
 #define CONSENT_GIVE_STEPS(S)                                                                      \
-    S(read_gift)  /* body                                              */                          \
-    S(find_given) /* the licence, by id                                */                          \
-    S(check_gift) /* the giver's to give? the partner's to have?       */                          \
-    S(write_gift) /* registry: committed before anything is told       */                          \
-    S(record_gift)                                                                                 \
+    S(read_gift)   /* body                                              */                         \
+    S(find_given)  /* the licence, by id                                */                         \
+    S(check_gift)  /* the giver's to give? the partner's to have?       */                         \
+    S(write_gift)  /* registry: committed before anything is told       */                         \
+    S(settle_gift) /* its event is in the evidence log                 */                          \
     S(answer_gift)
 #define GIVE_SHAPE                                                                                 \
     "{\"licence\": \"<id>\", \"partner\": \"...\", \"purpose\": \"...\", \"until\": "              \
@@ -192,25 +171,24 @@ static enum step_result write_gift(struct consent_give *g)
     g->consent.since = clock_wall_s();
     g->commit.change = (struct registry_change){
         .kind = CHANGE_CONSENT_GIVE, .consent = &g->consent, .now = g->consent.since};
+    g->commit.change.actor.acting = (uint8_t)g->acting;
     memcpy(g->commit.change.holder, g->licence.licence.holder_id, sizeof g->commit.change.holder);
     return commit_submit(&g->commit, &g->op);
 }
 
-static enum step_result record_gift(struct consent_give *g)
+static enum step_result settle_gift(struct consent_give *g)
 {
     if (g->commit.change.error == REGISTRY_ERR_NOT_FOUND)
         return operation_fail(&g->op, PROBLEM_LICENCE_NOT_FOUND, NULL, NULL);
     if (g->commit.change.error != REGISTRY_OK)
         return unavailable(&g->op);
     memcpy(g->consent.id, g->commit.change.id, sizeof g->consent.id);
-    return record_consent(&g->op, &g->licence, &g->consent, g->acting, RESULT_VALID);
+    return commit_settle(&g->commit);
 }
 
 static enum step_result answer_gift(struct consent_give *g)
 {
     struct buf body;
-    if (!g->op.recorded)
-        return operation_fail(&g->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     buf_init(&body, http_room(g->op.http, CONSENT_JSON_BYTES_MAX), CONSENT_JSON_BYTES_MAX);
     put_consent(&body, g->op.home, &g->consent);
     CHECK(buf_ok(&body));
@@ -262,7 +240,7 @@ FLOW_DEFINE(consent_list, CONSENT_LIST_STEPS);
     S(find_consent)     /* among those of the asker's licences  */                                 \
     S(find_withdrawn)   /* its licence, by id                   */                                 \
     S(write_withdrawal) /* registry                             */                                 \
-    S(record_withdrawal)                                                                           \
+    S(settle_withdrawal)                                                                           \
     S(answer_withdrawal)
 
 struct consent_withdraw {
@@ -313,24 +291,23 @@ static enum step_result write_withdrawal(struct consent_withdraw *w)
     if (checked != STEP_NEXT)
         return checked;
     w->commit.change = (struct registry_change){.kind = CHANGE_CONSENT_WITHDRAW};
+    w->commit.change.actor.acting = (uint8_t)w->acting;
     memcpy(w->commit.change.id, w->id, sizeof w->id);
     return commit_submit(&w->commit, &w->op);
 }
 
-static enum step_result record_withdrawal(struct consent_withdraw *w)
+static enum step_result settle_withdrawal(struct consent_withdraw *w)
 {
     enum registry_error error = w->commit.change.error;
     if (error == REGISTRY_ERR_NOT_FOUND || error == REGISTRY_ERR_REFUSED) /* just before us */
         return operation_fail(&w->op, PROBLEM_CONSENT_NOT_FOUND, NULL, NULL);
     if (error != REGISTRY_OK)
         return unavailable(&w->op);
-    return record_consent(&w->op, &w->licence, &w->consent, w->acting, RESULT_INVALID);
+    return commit_settle(&w->commit);
 }
 
 static enum step_result answer_withdrawal(struct consent_withdraw *w)
 {
-    if (!w->op.recorded)
-        return operation_fail(&w->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     return operation_answer(&w->op, 204, NULL, BYTES(""), NULL, 0);
 }
 

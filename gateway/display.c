@@ -83,6 +83,22 @@ static enum step_result read_request(struct display *d)
 
 /* ---- find_licence ---- */
 
+/* A licence in doubt is not invalid: what it is worth can't be found out. */
+static enum step_result refuse(struct display *d, enum verdict_reason reason)
+{
+    const enum problem problem = verdict_reason_result(reason) == RESULT_INVALID
+                                     ? PROBLEM_LICENCE_NOT_VALID
+                                     : PROBLEM_REGISTRY_UNAVAILABLE;
+    struct journal_record record = {
+        .kind = JOURNAL_DISPLAY,
+        .result = (uint8_t)verdict_reason_result(reason),
+        .reason = (uint8_t)reason,
+        .acting = (uint8_t)d->acting,
+    };
+    operation_about(&record, &d->query.licence);
+    return operation_refuse_recorded(&d->op, &record, problem, verdict_reason_text(reason));
+}
+
 static enum step_result check_licence(struct display *d)
 {
     const struct registry_licence *licence = &d->query.licence;
@@ -92,9 +108,7 @@ static enum step_result check_licence(struct display *d)
         return checked;
     enum verdict_reason reason = licence_reason(licence->status, licence->valid_from,
                                                 licence->valid_until, civil_day_at(clock_wall_s()));
-    return reason == REASON_NONE ? STEP_NEXT
-                                 : operation_fail(&d->op, PROBLEM_LICENCE_NOT_VALID,
-                                                  verdict_reason_text(reason), NULL);
+    return reason == REASON_NONE ? STEP_NEXT : refuse(d, reason);
 }
 
 static void licence_found_later(struct registry_query *query)
@@ -215,11 +229,9 @@ static enum step_result record(struct display *d)
         .kind = JOURNAL_DISPLAY,
         .result = RESULT_VALID,
         .reason = REASON_NONE,
-        .place_known = true,
-        .list = d->claims.list,
-        .index = d->claims.index,
         .acting = (uint8_t)d->acting, /* whose licence it is, its place says */
     };
+    operation_about(&record, &d->query.licence);
     memcpy(record.cti, d->claims.cti, sizeof record.cti);
     return operation_record(&d->op, &record);
 }

@@ -6,7 +6,7 @@
 #include "protocol/cbor.h"
 
 #define AAD_BYTES    22
-#define PACKED_ITEMS 13
+#define PACKED_ITEMS 14
 #define TAIL_STARS   4 /* before a number's tail, however long the number is */
 
 /* What a registry has is never lacking, though it may be empty. */
@@ -31,6 +31,7 @@ struct face face_of_licence(const struct registry_licence *licence)
         .valid_from = licence->valid_from,
         .valid_until = licence->valid_until,
         .holder_kind = licence->holder_kind,
+        .reference = bytes_of(licence->reference, sizeof licence->reference),
     };
 }
 
@@ -190,7 +191,7 @@ bool face_claims_suffice(const struct policy_rule *rule)
            rule->masks[FIELD_NUMBER] != MASK_PLAIN;
 }
 
-/* ---- packing: a CBOR array of the texts, the dates and the holder's kind --------------------- */
+/* ---- packing: texts, dates, the holder's kind, the reference, in CBOR ------------------------ */
 
 bool face_pack(const struct face *face, struct buf *out)
 {
@@ -206,6 +207,7 @@ bool face_pack(const struct face *face, struct buf *out)
     for (size_t i = 0; i < sizeof dates / sizeof *dates; i++)
         cbor_put_int(out, dates[i]);
     cbor_put_uint(out, face->holder_kind);
+    cbor_put_bytes(out, face->reference);
     return buf_ok(out) && out->len - from <= FACE_BYTES_MAX;
 }
 
@@ -230,6 +232,7 @@ bool face_unpack(struct bytes packed, struct face *face)
     face->valid_from = unpack_date(&r);
     face->valid_until = unpack_date(&r);
     face->holder_kind = (enum registry_holder_kind)cbor_read_uint(&r, HOLDER_ENTERPRISE);
+    face->reference = cbor_read_bytes(&r, REGISTRY_REFERENCE_BYTES, REGISTRY_REFERENCE_BYTES);
     return cbor_read_end(&r);
 }
 
@@ -263,7 +266,7 @@ static struct bytes face_aad(uint8_t storage[static AAD_BYTES], uint16_t list, u
 {
     struct buf aad;
     buf_init(&aad, storage, AAD_BYTES);
-    buf_put(&aad, BYTES("jwb-face-2"));
+    buf_put(&aad, BYTES("jwb-face-3"));
     buf_put_u32be(&aad, list);
     buf_put_u32be(&aad, index);
     buf_put_u32be(&aad, version);

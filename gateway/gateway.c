@@ -1,13 +1,17 @@
 #include "gateway/gateway.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "gateway/indexer.h"
+#include "gateway/issuer.h"
+#include "gateway/ledger.h"
 #include "gateway/log.h"
 #include "gateway/relay.h"
+#include "gateway/webhooks.h"
 
 static struct cache_options cache_options(const struct config *config)
 {
@@ -78,6 +82,11 @@ static bool open_rooms(struct gateway *gateway, struct buf *why)
         .idle_timeout_ms = (unsigned)config->http_idle_timeout_ms,
         .tcp_user_timeout_ms = (unsigned)config->http_tcp_user_timeout_ms,
         .backlog = (unsigned)config->http_backlog,
+        .large = {.target = "POST /v1/issuer/licences:import",
+                  .folder = *config->imports_folder ? config->imports_folder : P_tmpdir,
+                  .bytes_max = config->imports_bytes_max,
+                  .at_once_max = (unsigned)config->imports_running_max,
+                  .admits = issuer_admits},
     };
     gateway->copy = copy_create();
     gateway->workers = worker_pool_create((unsigned)config->loops_workers,
@@ -102,12 +111,18 @@ struct gateway *gateway_start(struct settings *settings, struct buf *why)
     struct gateway *gateway = check_alloc(sizeof *gateway);
     gateway->settings = settings;
     gateway->started_with = settings_take(settings);
+    CHECK(pthread_mutex_init(&gateway->settings_lock, NULL) == 0);
     directory_shelf_init(&gateway->directories);
     if (!open_rooms(gateway, why) ||
         !listen_on(gateway, config->public_address, config->public_port, settings->tls,
                    routes_serve_public, &gateway->public_port, why) ||
         !listen_on(gateway, config->internal_address, config->internal_port, NULL,
                    routes_serve_internal, &gateway->internal_port, why)) {
+        gateway_stop(&gateway);
+        return NULL;
+    }
+    gateway->ledger = ledger_start(gateway, why);
+    if (!gateway->ledger) {
         gateway_stop(&gateway);
         return NULL;
     }
@@ -119,6 +134,7 @@ struct gateway *gateway_start(struct settings *settings, struct buf *why)
     }
     gateway->indexer = indexer_start(gateway->started_with->config->evidence_folder,
                                      (unsigned)config->evidence_index_ms);
+    gateway->webhooks = webhooks_start(gateway);
     for (unsigned i = 0; i < gateway->loop_count; i++) {
         struct gateway_loop *home = gateway->loops[i];
         home->cache = cache_create(home->loop, &cache, cache_changed, gateway);
@@ -171,9 +187,19 @@ bool gateway_reload(struct gateway *gateway, struct settings *settings, struct b
         return false;
     for (unsigned i = 0; i < gateway->loop_count; i++)
         give_order(gateway->loops[i], settings);
+    pthread_mutex_lock(&gateway->settings_lock);
     settings_release(&gateway->settings);
     gateway->settings = settings;
+    pthread_mutex_unlock(&gateway->settings_lock);
     return true;
+}
+
+struct settings *gateway_settings(struct gateway *gateway)
+{
+    pthread_mutex_lock(&gateway->settings_lock);
+    struct settings *settings = settings_take(gateway->settings);
+    pthread_mutex_unlock(&gateway->settings_lock);
+    return settings;
 }
 
 void gateway_stop(struct gateway **gateway)
@@ -187,12 +213,14 @@ void gateway_stop(struct gateway **gateway)
         loop_thread_wait(g->loops[i]->thread);
     if (running) /* the last requests still needed the copy, and its state */
         relay_stop(g->relay);
+    webhooks_stop(&g->webhooks);
     indexer_stop(&g->indexer);
     worker_pool_destroy(&g->workers);
     worker_pool_destroy(&g->errands);
     identity_destroy(&g->identity);
     for (unsigned i = 0; i < g->loop_count; i++)
         gateway_loop_close(g->loops[i]);
+    ledger_stop(&g->ledger); /* what the journals hold by now goes into the log */
     registry_close(&g->registry);
     relay_destroy(&g->relay);
     for (unsigned i = 0; i < g->loop_count; i++) {
@@ -206,5 +234,6 @@ void gateway_stop(struct gateway **gateway)
     directory_shelf_fini(&g->directories);
     settings_release(&g->settings);
     settings_release(&g->started_with);
+    pthread_mutex_destroy(&g->settings_lock);
     free(g);
 }

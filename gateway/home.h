@@ -2,6 +2,8 @@
 #ifndef GATEWAY_HOME_H
 #define GATEWAY_HOME_H
 
+#include <pthread.h>
+
 #include "base/histogram.h"
 #include "cache/copy.h"
 #include "evidence/journal.h"
@@ -22,7 +24,9 @@
 #define CODE_KEY_LINGER_S      60 /* a code's key in Redis outlives it: docs/PROTOCOL.md */
 
 struct indexer;
+struct ledger;
 struct relay;
+struct webhooks;
 
 struct gateway {
     struct registry *registry;
@@ -32,9 +36,12 @@ struct gateway {
     struct relay *relay;
     struct identity *identity;
     struct indexer *indexer;
+    struct ledger *ledger;              /* the evidence log */
+    struct webhooks *webhooks;          /* what authorities are told */
     struct directory_shelf directories; /* the relay lays, the loops take */
     struct http *http;
     struct settings *settings;     /* main's reference; each loop has its own */
+    pthread_mutex_t settings_lock; /* others take it by gateway_settings */
     struct settings *started_with; /* kept: rooms borrow texts of keys that take effect at start */
     uint16_t public_port, internal_port;
     struct gateway_loop *loops[GATEWAY_LOOPS_MAX];
@@ -48,6 +55,9 @@ struct gateway {
      * began after it. */
     _Atomic bool compare_wanted;
 };
+
+/* A reference to the present settings. Any thread. */
+struct settings *gateway_settings(struct gateway *gateway);
 
 /* Counted by one loop, read by any thread. */
 struct gateway_counters {

@@ -33,6 +33,7 @@ static uint32_t put_licence(const struct operation *op, struct buf *out,
 
 #define LICENCES_STEPS(S)                                                                          \
     S(find_licences) /* the registry, one row after the other */                                   \
+    S(record_list)   /* evidence before answer                */                                   \
     S(answer_list)
 
 struct licences {
@@ -75,11 +76,19 @@ static enum step_result find_licences(struct licences *l)
                                                                                  : STEP_WAIT;
 }
 
-static enum step_result answer_list(struct licences *l)
+static enum step_result record_list(struct licences *l)
 {
+    struct journal_record record = {.kind = JOURNAL_LIST, .acting = JOURNAL_ACTING_NONE};
     bool behind = atomic_load(&l->op.home->gateway->registry_behind);
     if (behind || (l->query.error != REGISTRY_OK && l->query.error != REGISTRY_ERR_NOT_FOUND))
         return operation_fail(&l->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
+    return operation_record(&l->op, &record);
+}
+
+static enum step_result answer_list(struct licences *l)
+{
+    if (!l->op.recorded)
+        return operation_fail(&l->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     buf_put_str(&l->body, l->query.more || l->full ? "],\"more\":true}" : "],\"more\":false}");
     CHECK(buf_ok(&l->body));
     return operation_answer_json(&l->op, 200, buf_bytes(&l->body));
@@ -92,7 +101,7 @@ FLOW_DEFINE(licences, LICENCES_STEPS);
 #define LICENCE_STEPS(S)                                                                           \
     S(find_licence) /* the registry, by id               */                                        \
     S(write_licence)                                                                               \
-    S(record) /* of somebody else's: its holder is told */                                         \
+    S(record) /* evidence before answer              */                                            \
     S(answer_licence)
 
 struct licence {
@@ -128,19 +137,17 @@ static enum step_result write_licence(struct licence *l)
 static enum step_result record(struct licence *l)
 {
     struct journal_record record = {
-        .kind = JOURNAL_VIEW,
-        .place_known = true,
-        .list = l->query.licence.list,
-        .index = l->query.licence.index,
+        .kind = l->acting == ACTING_HOLDER ? JOURNAL_LIST : JOURNAL_VIEW,
         .acting = (uint8_t)l->acting,
         .fields = l->fields,
     };
-    return l->acting == ACTING_HOLDER ? STEP_NEXT : operation_record(&l->op, &record);
+    operation_about(&record, &l->query.licence);
+    return operation_record(&l->op, &record);
 }
 
 static enum step_result answer_licence(struct licence *l)
 {
-    if (l->acting != ACTING_HOLDER && !l->op.recorded)
+    if (!l->op.recorded)
         return operation_fail(&l->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     return operation_answer_json(&l->op, 200, buf_bytes(&l->body));
 }

@@ -9,14 +9,16 @@
 #include "gateway/gateway.h"
 #include "gateway/log.h"
 #include "gateway/outbound/fetch.h"
+#include "gateway/witness.h"
 
 static const char help[] =
-    "Usage: jwb-gateway --config FILE [--check-config | --print-config]\n"
+    "Usage: jwb-gateway --config FILE [--check-config | --print-config | --witness]\n"
     "Serves the display and the verification of electronic licences.\n"
     "\n"
     "  --config FILE    the configuration (YAML); relative files in it are beside it\n"
     "  --check-config   read it and the files it names, say whether all is well, and exit\n"
     "  --print-config   print the effective configuration with every key explained, and exit\n"
+    "  --witness        cosign checkpoints of other departments' evidence logs, and nothing else\n"
     "  --version        print the version and exit\n"
     "  --help           print this and exit\n"
     "\n"
@@ -94,6 +96,24 @@ static int serve(const char *path)
     return 0;
 }
 
+static int serve_as_witness(const char *path)
+{
+    char text[512];
+    struct buf why = BUF_OVER(text);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGXFSZ, SIG_IGN);
+    struct config *config = config_read(path, &why);
+    bool served = config && witness_serve(config, &why);
+    if (!served)
+        fprintf(stderr, "jwb-gateway: %s\n", buf_cstr(&why));
+    config_destroy(&config);
+    return served ? 0 : 1;
+}
+
 static int check(const char *path, bool print)
 {
     char text[512];
@@ -117,16 +137,20 @@ static int check(const char *path, bool print)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
-        {"print-config", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"print-config", no_argument, NULL, 'p'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {"witness", no_argument, NULL, 'w'},
+        {NULL, 0, NULL, 0},
     };
     const char *path = NULL;
     int mode = 0, option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'c')
             path = optarg;
-        else if (option == 'k' || option == 'p')
+        else if (option == 'k' || option == 'p' || option == 'w')
             mode = option;
         else if (option == 'v')
             return printf("jwb-gateway %s\n", JWB_VERSION) < 0;
@@ -140,5 +164,5 @@ int main(int argc, char **argv)
                 path ? "an argument too many" : "--config FILE is missing");
         return 2;
     }
-    return mode ? check(path, mode == 'p') : serve(path);
+    return mode == 'w' ? serve_as_witness(path) : mode ? check(path, mode == 'p') : serve(path);
 }

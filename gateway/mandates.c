@@ -28,25 +28,19 @@ static void put_mandate(struct buf *out, const uint8_t id[REGISTRY_ID_BYTES],
 /* ---- what giving and ending have in common ---- */
 
 /* After the commit. */
-static enum step_result record_change(struct operation *op, const struct registry_change *change,
-                                      struct journal_record *record, enum problem not_found)
+static enum step_result settle_change(struct commit *commit, enum problem not_found)
 {
-    uint8_t storage[2 * REGISTRY_ID_BYTES];
-    struct buf reference = BUF_OVER(storage);
-    switch (change->error) {
+    struct operation *op = commit->op;
+    switch (commit->change.error) {
     case REGISTRY_OK:
-        break;
+        return commit_settle(commit);
     case REGISTRY_ERR_NOT_FOUND: /* it went in the meantime */
         return operation_fail(op, not_found, NULL, NULL);
     case REGISTRY_ERR_REFUSED:
-        return operation_fail(op, PROBLEM_MALFORMED_BODY, NULL, change->refusal);
+        return operation_fail(op, PROBLEM_MALFORMED_BODY, NULL, commit->change.refusal);
     default:
         return operation_fail(op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
     }
-    buf_put_hex(&reference, bytes_of(change->id, sizeof change->id));
-    record->kind = JOURNAL_MANDATE;
-    record->reference = buf_bytes(&reference);
-    return operation_record(op, record);
 }
 
 /* ---- POST ---- */
@@ -58,7 +52,7 @@ static enum step_result record_change(struct operation *op, const struct registr
     S(count_naming)  /* who names many may be guessing: Redis */                                   \
     S(find_person)   /* the registry: is there such a person? */                                   \
     S(commit)        /* the registry's writer                 */                                   \
-    S(record)        /* evidence before answer                */                                   \
+    S(settle)        /* evidence before answer                */                                   \
     S(answer)
 
 struct mandate_give {
@@ -189,26 +183,19 @@ static enum step_result commit(struct mandate_give *g)
     memcpy(change->holder, g->query.licence.holder_id, sizeof change->holder);
     memcpy(change->agent, g->person.holder_id, sizeof change->agent);
     change->until = g->until;
+    change->actor.acting = (uint8_t)g->acting;
+    change->actor.purpose = BYTES("given");
     return commit_submit(&g->given, &g->op);
 }
 
-static enum step_result record(struct mandate_give *g)
+static enum step_result settle(struct mandate_give *g)
 {
-    struct journal_record record = {
-        .place_known = true,
-        .list = g->query.licence.list,
-        .index = g->query.licence.index,
-        .acting = (uint8_t)g->acting,
-        .purpose = BYTES("given"),
-    };
-    return record_change(&g->op, &g->given.change, &record, PROBLEM_LICENCE_NOT_FOUND);
+    return settle_change(&g->given, PROBLEM_LICENCE_NOT_FOUND);
 }
 
 static enum step_result answer(struct mandate_give *g)
 {
     struct buf body;
-    if (!g->op.recorded)
-        return operation_fail(&g->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     buf_init(&body, http_room(g->op.http, 256), 256);
     buf_put_u8(&body, '{');
     put_mandate(&body, g->given.change.id, g->acting,
@@ -308,7 +295,7 @@ FLOW_DEFINE(mandate_list, LIST_STEPS);
 #define END_STEPS(S)                                                                               \
     S(find_mandate) /* the registry: is it his to end? */                                          \
     S(commit_end)   /* the registry's writer           */                                          \
-    S(record_end)   /* evidence before answer          */                                          \
+    S(settle_end)   /* evidence before answer          */                                          \
     S(answer_end)
 
 struct mandate_end {
@@ -346,19 +333,18 @@ static enum step_result find_mandate(struct mandate_end *e)
 static enum step_result commit_end(struct mandate_end *e)
 {
     e->ended.change.kind = CHANGE_MANDATE_END;
+    e->ended.change.actor.acting = (uint8_t)e->acting;
+    e->ended.change.actor.purpose = BYTES("ended");
     return commit_submit(&e->ended, &e->op);
 }
 
-static enum step_result record_end(struct mandate_end *e)
+static enum step_result settle_end(struct mandate_end *e)
 {
-    struct journal_record record = {.acting = (uint8_t)e->acting, .purpose = BYTES("ended")};
-    return record_change(&e->op, &e->ended.change, &record, PROBLEM_MANDATE_NOT_FOUND);
+    return settle_change(&e->ended, PROBLEM_MANDATE_NOT_FOUND);
 }
 
 static enum step_result answer_end(struct mandate_end *e)
 {
-    if (!e->op.recorded)
-        return operation_fail(&e->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     return operation_answer(&e->op, 204, NULL, BYTES(""), NULL, 0);
 }
 

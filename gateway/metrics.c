@@ -3,11 +3,14 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "gateway/home.h"
+#include "gateway/ledger.h"
 #include "gateway/relay.h"
+#include "gateway/webhooks.h"
+#include "registry/issuing.h"
 
 #define METRICS_STEPS(S) S(answer_metrics)
 
-#define METRICS_BYTES_MAX (512 * 1024)
+#define METRICS_BYTES_MAX (1024 * 1024)
 
 struct metrics {
     struct operation op;
@@ -75,6 +78,7 @@ static const struct plain {
     P("http_tls_failed_total",          "counter", "TLS handshakes that failed.",                  http, tls_failed)
     P("http_requests_total",            "counter", "Requests received.",                           http, requests)
     P("http_malformed_total",           "counter", "Requests refused as malformed.",               http, malformed)
+    P("http_spooled",                   "gauge",   "Large bodies on disk now.",                    http, spooled)
     P("verify_signatures_total",        "counter", "Codes whose signature was checked.",           gateway, slow_path)
     P("tokens_given_total",             "counter", "Access tokens given.",                         gateway, tokens_given)
     P("tokens_refused_total",           "counter", "Requests for a token refused.",                gateway, tokens_refused)
@@ -269,6 +273,68 @@ static void put_process(struct buf *out, const struct gateway *gateway)
         buf_put_str(out, "jwb_comparison_age_seconds NaN\n");
 }
 
+static void put_log(struct buf *out, const struct gateway *gateway)
+{
+    const struct ledger *ledger = gateway->ledger;
+    const struct ledger_counters *told = ledger_counters(ledger);
+    const struct sequencer_counters *log = ledger_log_counters(ledger);
+    const struct webhooks_counters *webhooks = webhooks_counters(gateway->webhooks);
+    uint64_t checkpoint_us = load(&log->checkpoint_us);
+    unsigned late, witnesses = ledger_witnesses(ledger, &late);
+    put(out, "log_leads", "gauge", "1: this gateway writes the evidence log.",
+        ledger_leads(ledger));
+    put(out, "log_trouble", "gauge", "1: the evidence log can't be written.",
+        atomic_load(&told->trouble));
+    put(out, "log_size", "gauge", "Entries of the evidence log.", load(&log->size));
+    put(out, "log_events", "gauge", "Events of the registry that are in it.",
+        ledger_events(ledger));
+    put(out, "log_entries_total", "counter", "Entries written by this gateway.",
+        load(&log->entries));
+    put(out, "log_commits_total", "counter", "Commits, each with a checkpoint.",
+        load(&log->commits));
+    put(out, "log_failures_total", "counter", "Commits that failed.", load(&log->failures));
+    head(out, "log_lag_seconds", "gauge", "Age of the oldest record that is not in the log yet.");
+    buf_printf(out, "jwb_log_lag_seconds %g\n", (double)load(&log->lag_us) / 1e6);
+    head(out, "log_checkpoint_age_seconds", "gauge", "Since the last checkpoint; NaN: none yet.");
+    if (checkpoint_us)
+        buf_printf(out, "jwb_log_checkpoint_age_seconds %g\n",
+                   (double)(clock_mono_us() - checkpoint_us) / 1e6);
+    else
+        buf_put_str(out, "jwb_log_checkpoint_age_seconds NaN\n");
+    put(out, "witnesses", "gauge", "Witnesses of the evidence log.", witnesses);
+    put(out, "witnesses_late", "gauge", "Of these, late with a cosignature.", late);
+    head(out, "anomalies_total", "counter", "What was unusual, by rule.");
+    for (int rule = 0; rule < ANOMALY_RULE_COUNT; rule++)
+        buf_printf(out, "jwb_anomalies_total{rule=\"%s\"} %llu\n", anomaly_rule_text(rule),
+                   (unsigned long long)load(&told->anomalies[rule]));
+    put(out, "anomalies_untracked_total", "counter", "Looks that could not be counted.",
+        ledger_untracked(ledger));
+    put(out, "webhooks_delivered_total", "counter", "Messages that authorities took.",
+        load(&webhooks->delivered));
+    put(out, "webhooks_failed_total", "counter", "Attempts that failed.", load(&webhooks->failed));
+    put(out, "webhooks_dead_total", "counter", "Messages that were given up.",
+        load(&webhooks->dead));
+}
+
+/* What waits for somebody. Nothing is told of what can't be found out. */
+static void put_waiting(struct buf *out, struct gateway_loop *home)
+{
+    const int32_t today = civil_day_at(clock_wall_s());
+    uint64_t a, b;
+    if (registry_actions_waiting(home->reader, &a, &b) == REGISTRY_OK) {
+        put(out, "cancellations_open", "gauge", "Requests to cancel that wait for an issuer.", a);
+        put(out, "cancellations_escalated", "gauge", "Of these, past their day.", b);
+    }
+    if (registry_deliveries_count(home->reader, &a, &b) == REGISTRY_OK) {
+        put(out, "webhooks_waiting", "gauge", "Messages that authorities are owed.", a);
+        put(out, "webhooks_dead", "gauge", "Messages given up: jwb outbox list --dead.", b);
+    }
+    if (registry_objections_waiting(home->reader, today, &a, &b) == REGISTRY_OK) {
+        put(out, "objections_waiting", "gauge", "Objections that wait for an issuer.", a);
+        put(out, "objections_overdue", "gauge", "Of these, past their day.", b);
+    }
+}
+
 /* Nothing is told of what can't be found out. */
 static void put_access_requests(struct buf *out, struct gateway_loop *home)
 {
@@ -287,6 +353,8 @@ static enum step_result answer_metrics(struct metrics *m)
     buf_init(&out, http_alloc(m->op.http, METRICS_BYTES_MAX), METRICS_BYTES_MAX);
     put_process(&out, gateway);
     put_access_requests(&out, m->op.home);
+    put_log(&out, gateway);
+    put_waiting(&out, m->op.home);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         put(&out, plain[i].name, plain[i].type, plain[i].help,
             sum(gateway, plain[i].part, plain[i].offset));

@@ -2,11 +2,9 @@
  * which answer. Read from the journals by their indices: no verify writes anything for it. */
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/utf8.h"
 #include "evidence/index.h"
-#include "gateway/form.h"
-#include "gateway/home.h"
 #include "gateway/json.h"
+#include "gateway/looked.h"
 #include "gateway/quota.h"
 
 #define MY_CHECKS_STEPS(S)                                                                         \
@@ -16,14 +14,12 @@
     S(record)      /* reading is evidence too                         */                           \
     S(answer)
 
-#define CHECKS_MAX     200
-#define PLACES_MAX     2048 /* a hundred licences of twenty versions each */
-#define FOLDERS_MAX    33   /* our own, and those of 32 other gateways */
-#define ROW_BYTES_MAX  768
-#define TIME_BYTES_MAX 64
+#define CHECKS_MAX    200
+#define PLACES_MAX    2048 /* a hundred licences of twenty versions each */
+#define ROW_BYTES_MAX 768
 #define KINDS                                                                                      \
     (1u << JOURNAL_DISPLAY | 1u << JOURNAL_VERIFY | 1u << JOURNAL_CHECK | 1u << JOURNAL_LOOKUP |   \
-     1u << JOURNAL_RETRIEVE | 1u << JOURNAL_VIEW)
+     1u << JOURNAL_RETRIEVE | 1u << JOURNAL_VIEW | 1u << JOURNAL_ACTION)
 
 struct my_checks {
     struct operation op;
@@ -31,7 +27,7 @@ struct my_checks {
     struct quota quota;
     struct registry_place *places;
     size_t place_count;
-    const char *folders[FOLDERS_MAX];
+    const char *folders[LOOKED_FOLDERS_MAX];
     struct evidence_search search;
     struct worker_job job;
     bool searched;
@@ -44,15 +40,6 @@ struct my_checks {
 
 /* ---- read_query ---- */
 
-/* A time, which may be percent-encoded. A '+' is a plus: offsets from UTC have one. */
-static bool read_time(struct bytes text, int64_t *time)
-{
-    uint8_t storage[TIME_BYTES_MAX];
-    struct buf decoded = BUF_OVER(storage);
-    struct bytes plain;
-    return form_decode(text, '+', &decoded, &plain) && civil_read_timestamp(plain, time);
-}
-
 /* "since=TIME", "before=TIME", or both with a '&' between them. */
 static bool read_span(struct bytes query, int64_t *since, int64_t *before)
 {
@@ -60,9 +47,9 @@ static bool read_span(struct bytes query, int64_t *since, int64_t *before)
         const uint8_t *end = memchr(query.data, '&', query.len);
         struct bytes piece = bytes_of(query.data, end ? (size_t)(end - query.data) : query.len);
         bool read = bytes_start_with(piece, BYTES("since="))
-                        ? read_time(bytes_from(piece, strlen("since=")), since)
+                        ? looked_read_time(bytes_from(piece, strlen("since=")), since)
                         : bytes_start_with(piece, BYTES("before=")) &&
-                              read_time(bytes_from(piece, strlen("before=")), before);
+                              looked_read_time(bytes_from(piece, strlen("before=")), before);
         if (!read)
             return false;
         query = bytes_from(query, piece.len + (end != NULL));
@@ -108,23 +95,6 @@ static enum step_result find_places(struct my_checks *m)
 
 /* ---- search ---- */
 
-/* Our own folder, then the others' of the configuration, copied: it may be replaced meanwhile. */
-static void list_folders(struct my_checks *m)
-{
-    const struct gateway *gateway = m->op.home->gateway;
-    struct bytes rest = bytes_str(m->op.home->settings->config->evidence_others);
-    m->folders[m->search.folder_count++] = gateway->started_with->config->evidence_folder;
-    while (rest.len && m->search.folder_count < FOLDERS_MAX) {
-        const uint8_t *colon = memchr(rest.data, ':', rest.len);
-        size_t len = colon ? (size_t)(colon - rest.data) : rest.len;
-        char *folder = http_alloc(m->op.http, len + 1);
-        memcpy(folder, rest.data, len);
-        if (len)
-            m->folders[m->search.folder_count++] = folder;
-        rest = bytes_from(rest, colon ? len + 1 : len);
-    }
-}
-
 static struct bytes keep_text(struct my_check *check, size_t slot, struct bytes text)
 {
     uint8_t *at = check->texts + slot * JOURNAL_TEXT_BYTES_MAX;
@@ -140,7 +110,7 @@ static void keep_check(void *context, const struct journal_record *record)
     check->record.subject = keep_text(check, 0, record->subject);
     check->record.client = keep_text(check, 1, record->client);
     check->record.purpose = keep_text(check, 2, record->purpose);
-    check->record.reference = bytes_of(NULL, 0); /* a case number is not told */
+    check->record.reference = check->record.agency = bytes_of(NULL, 0); /* a case is not told */
 }
 
 static void search_on_worker(struct worker_job *job)
@@ -165,6 +135,7 @@ static enum step_result search(struct my_checks *m)
     m->checks = http_room(m->op.http, CHECKS_MAX * sizeof *m->checks);
     m->search = (struct evidence_search){
         .folders = m->folders,
+        .folder_count = looked_folders(&m->op, m->folders),
         .places = places,
         .place_count = count,
         .kinds = KINDS,
@@ -174,7 +145,6 @@ static enum step_result search(struct my_checks *m)
         .each = keep_check,
         .context = m,
     };
-    list_folders(m);
     m->job.work = search_on_worker;
     m->job.done = searched_on_worker;
     return worker_submit(home->gateway->errands, home->loop, &m->job)
@@ -191,37 +161,12 @@ static enum step_result record(struct my_checks *m)
                        : operation_fail(&m->op, PROBLEM_OURS, NULL, NULL);
 }
 
-/* null when it is empty, or what no version of ours can have written. */
-static void put_text(struct buf *out, const char *name, struct bytes text)
-{
-    json_put_text(out, name, text.len && utf8_printable(text) ? text : (struct bytes){0});
-}
-
-/* An inspector's agency, without his number; another client's organisation, if it is known here. */
-static struct bytes organisation_of(const struct my_checks *m, const struct journal_record *r)
-{
-    const uint8_t *slash = r->subject.len ? memchr(r->subject.data, '/', r->subject.len) : NULL;
-    if (r->role == TOKEN_ROLE_INSPECTOR && slash)
-        return bytes_of(r->subject.data, (size_t)(slash - r->subject.data));
-    const struct directory *directory = m->op.home->directory;
-    const struct registry_client *client =
-        directory && r->client.len ? directory_client(directory, r->client) : NULL;
-    return client ? bytes_str(client->organisation) : BYTES("");
-}
-
 static void put_asker(const struct my_checks *m, const struct journal_record *r, struct buf *out)
 {
-    bool known = r->role < TOKEN_ROLE_COUNT;
     buf_put_str(out, ",\"by\":{");
-    json_put_bool(out, "you",
-                  r->role == TOKEN_ROLE_HOLDER && bytes_equal(r->subject, m->op.asker.subject));
-    put_text(out, "role", known ? bytes_str(token_role_text((enum token_role)r->role)) : BYTES(""));
-    put_text(out, "organisation", organisation_of(m, r));
+    looked_put_asker(out, &m->op, r);
     if (r->kind == JOURNAL_DISPLAY || r->kind == JOURNAL_VIEW)
-        put_text(out, "acting",
-                 r->acting < ACTING_COUNT
-                     ? bytes_str(registry_acting_text((enum registry_acting)r->acting))
-                     : BYTES(""));
+        looked_put_acting(out, r);
     buf_put_u8(out, '}');
 }
 
@@ -235,19 +180,13 @@ static void put_licence(const struct my_checks *m, const struct journal_record *
 
 static void put_check(const struct my_checks *m, const struct journal_record *r, struct buf *out)
 {
-    bool reason = r->reason != REASON_NONE && r->reason < REASON_COUNT;
     buf_put_u8(out, '{');
     json_put_time(out, "at", r->at_us / 1000000);
     json_put_text(out, "kind", bytes_str(journal_kind_text(r->kind)));
     put_licence(m, r, out);
     put_asker(m, r, out);
-    put_text(out, "purpose", r->purpose);
-    put_text(out, "result",
-             r->result < RESULT_COUNT
-                 ? bytes_str(verdict_result_text((enum verdict_result)r->result))
-                 : BYTES(""));
-    put_text(out, "reason",
-             reason ? bytes_str(verdict_reason_text((enum verdict_reason)r->reason)) : BYTES(""));
+    looked_put_text(out, "purpose", r->purpose);
+    looked_put_result(out, r);
     json_put_fields(out, r->fields);
     buf_put_u8(out, '}');
 }

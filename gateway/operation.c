@@ -168,6 +168,7 @@ static struct operation *create(struct gateway_loop *home, const struct route *r
     op->route = route;
     op->home = home;
     op->http = request;
+    op->refusal = PROBLEM_COUNT;
     op->id = home->next_request_id++;
     op->english = prefers_english(http_header(request, "accept-language"));
     return op;
@@ -237,6 +238,35 @@ enum step_result operation_record(struct operation *op, struct journal_record *r
     return STEP_WAIT;
 }
 
+enum step_result operation_refuse_recorded(struct operation *op, struct journal_record *record,
+                                           enum problem problem, const char *reason)
+{
+    op->refusal = problem;
+    op->refusal_reason = reason;
+    return operation_record(op, record) == STEP_WAIT
+               ? STEP_WAIT
+               : operation_fail(op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
+}
+
+void operation_about(struct journal_record *record, const struct registry_licence *licence)
+{
+    record->place_known = record->licence_known = true;
+    record->list = licence->list;
+    record->index = licence->index;
+    record->type = licence->type;
+    memcpy(record->licence, licence->reference, sizeof record->licence);
+}
+
+static void record_is_written(struct operation *op, bool written)
+{
+    op->recorded = written;
+    if (op->refusal == PROBLEM_COUNT)
+        operation_resume(op);
+    else if (op->home->http) /* else the loop has ended: nobody is answered any more */
+        operation_fail(op, written ? op->refusal : PROBLEM_EVIDENCE_UNAVAILABLE,
+                       written ? op->refusal_reason : NULL, NULL);
+}
+
 /* The turn's evidence leaves with one write; then those who waited for it go on. */
 void operation_write_records(struct loop_task *task)
 {
@@ -250,8 +280,7 @@ void operation_write_records(struct loop_task *task)
         log_event(LOG_ERROR, "evidence can't be written", LOG_NUMBER("loop", home->index));
     while (op) {
         struct operation *next = op->next;
-        op->recorded = written;
-        operation_resume(op);
+        record_is_written(op, written);
         op = next;
     }
 }

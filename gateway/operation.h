@@ -54,7 +54,9 @@ struct operation {
     unsigned step;
     uint64_t step_began_us;
     uint32_t step_us[FLOW_STEPS_MAX];
-    bool recorded;          /* set before a step that waited for the record is resumed */
+    bool recorded;        /* set before a step that waited for the record is resumed */
+    enum problem refusal; /* of operation_refuse_recorded, else PROBLEM_COUNT */
+    const char *refusal_reason;
     struct operation *next; /* of those that wait for this turn's record */
 };
 
@@ -102,6 +104,12 @@ bool operation_record_also(struct operation *op, struct journal_record *record);
 /* Appends evidence; the step then returns what this returns. STEP_WAIT: when the turn's record is
  * written, or was not, op->recorded says which and the flow goes on. */
 enum step_result operation_record(struct operation *op, struct journal_record *record);
+/* Appends evidence of a refusal, and answers with it once that is written: STEP_WAIT, or STEP_DONE
+ * when it can't be. `reason` is static. */
+enum step_result operation_refuse_recorded(struct operation *op, struct journal_record *record,
+                                           enum problem problem, const char *reason);
+/* Says in a record which licence it is about: its place, its reference, its type. */
+void operation_about(struct journal_record *record, const struct registry_licence *licence);
 /* A loop's record_task: writes this turn's evidence at once, then those that waited go on. */
 void operation_write_records(struct loop_task *task);
 

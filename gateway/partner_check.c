@@ -292,9 +292,7 @@ static enum step_result record(struct partner_check *p)
     } else {
         record.result = (uint8_t)verdict_reason_result(p->reason);
         record.reason = (uint8_t)p->reason;
-        record.place_known = true;
-        record.list = licence->list;
-        record.index = licence->index;
+        operation_about(&record, licence);
         record.fields = p->fields;
         count(&p->op.home->counters.reasons[p->reason]);
     }

@@ -4,9 +4,11 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "gateway/ledger.h"
 #include "gateway/log.h"
 
-#define REPLAY_MAX 65536 /* a list further behind than this is rebuilt instead */
+#define REPLAY_MAX       65536   /* a list further behind than this is rebuilt instead */
+#define BEHIND_LINGER_US 1000000 /* far longer than a request's one look at the registry takes */
 
 /* What the relay knows of one list in Redis. One call per list is under way at a time. */
 struct relay_list {
@@ -39,6 +41,7 @@ struct relay {
     uint64_t compare_us; /* between thorough comparisons */
     unsigned poll_ms;
     uint64_t compared_us; /* when the last thorough one began */
+    uint64_t behind_us;   /* when the registry was last found behind; 0: it is not */
     uint32_t data_version;
     struct relay_list lists[REGISTRY_LISTS_MAX];
     size_t list_count;
@@ -344,11 +347,15 @@ static void compare(struct relay *r, bool thorough)
     struct registry_list now[REGISTRY_LISTS_MAX];
     size_t n = REGISTRY_LISTS_MAX;
     uint64_t began_us = clock_mono_us();
-    if (registry_lists(r->reader, now, &n) != REGISTRY_OK) {
+    bool same;
+    /* The events first: of a registry that is put right in between, the lists are the new ones. */
+    if (ledger_compare(r->gateway->ledger, r->reader, &same) != REGISTRY_OK ||
+        registry_lists(r->reader, now, &n) != REGISTRY_OK) {
         count(&r->counters.failures);
         return;
     }
-    bool moved = true, behind = n < r->list_count; /* lists are never given up */
+    /* Lists are never given up, and what the evidence log has was once committed. */
+    bool moved = true, behind = n < r->list_count || !same;
     for (size_t i = 0; i < n; i++) {
         struct relay_list *list = list_of(r, now[i].list);
         bool lost = list && went_back(list, &now[i]);
@@ -357,6 +364,12 @@ static void compare(struct relay *r, bool thorough)
         if (list)
             follow(list, &now[i], thorough);
     }
+    if (behind)
+        r->behind_us = began_us;
+    /* Who read a registry while it was behind looks at the flag when he has read: late ones too. */
+    behind |= r->behind_us && began_us - r->behind_us < BEHIND_LINGER_US;
+    if (!behind)
+        r->behind_us = 0;
     tell_behind(r, behind);
     if (moved && !behind)
         copy_compared(r->gateway->copy, began_us);

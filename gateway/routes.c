@@ -29,14 +29,15 @@ const struct route *route_at(enum route_id id)
 /* Does a path fit? `rest` becomes the segment that '*' stands for. */
 static bool fits(const char *pattern, struct bytes path, struct bytes *rest)
 {
-    struct bytes shape = bytes_str(pattern);
+    const char *star = strchr(pattern, '*');
     *rest = bytes_of(NULL, 0);
-    if (shape.data[shape.len - 1] != '*')
-        return bytes_equal(shape, path);
-    shape.len--;
-    if (path.len <= shape.len || !bytes_start_with(path, shape))
+    if (!star)
+        return bytes_equal(bytes_str(pattern), path);
+    struct bytes before = bytes_of(pattern, (size_t)(star - pattern)), after = bytes_str(star + 1);
+    if (path.len <= before.len + after.len || !bytes_start_with(path, before) ||
+        !bytes_equal(bytes_from(path, path.len - after.len), after))
         return false;
-    *rest = bytes_from(path, shape.len);
+    *rest = bytes_of(path.data + before.len, path.len - before.len - after.len);
     return !memchr(rest->data, '/', rest->len);
 }
 

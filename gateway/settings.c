@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "evidence/note.h"
 #include "gateway/identity.h"
 #include "gateway/throttle.h"
 
@@ -47,9 +48,12 @@ failed:
 bool settings_has_secrets(const struct settings *settings, struct buf *why)
 {
     uint8_t secret[CRYPTO_SECRET_BYTES];
+    struct note_signer evidence;
     bool readable = secret_read(settings->config->registry_secret, secret, why) &&
-                    secret_read(settings->config->keys_secret, secret, why);
+                    secret_read(settings->config->keys_secret, secret, why) &&
+                    note_key_read(settings->config->evidence_key, &evidence, why);
     crypto_wipe(secret, sizeof secret);
+    crypto_wipe(&evidence, sizeof evidence);
     return readable;
 }
 

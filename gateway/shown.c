@@ -41,22 +41,21 @@ static void add_licence(struct registry_licences_query *query,
     const struct face face = face_of_licence(licence);
     const struct policy_rule *rule = policy_find(home->settings->policy, licence->type_code,
                                                  shown->op->asker.role, shown->purpose);
-    struct shown_licence *at = &shown->licences[shown->count++];
-    *at = (struct shown_licence){
-        .list = licence->list,
-        .index = licence->index,
-        .reason = licence_reason(licence->status, licence->valid_from, licence->valid_until,
-                                 civil_day_at(now)),
-    };
+    const enum verdict_reason reason = licence_reason(licence->status, licence->valid_from,
+                                                      licence->valid_until, civil_day_at(now));
+    struct journal_record *about = &shown->about[shown->count++];
+    operation_about(about, licence);
+    about->reason = (uint8_t)reason;
+    about->result = (uint8_t)verdict_reason_result(reason);
     if (rows->len)
         buf_put_u8(rows, ',');
     buf_put_u8(rows, '{');
-    json_put_verdict(rows, at->reason);
+    json_put_verdict(rows, reason);
     json_put_text(rows, "status", bytes_str(licence_status_text(licence->status)));
     json_put_time(rows, "as_of", now);
     json_put_text(rows, "by", BYTES("registry"));
     buf_put_str(rows, ",\"licence\":{");
-    at->fields = face_write(rows, &face, rule, shown->allowed);
+    about->fields = face_write(rows, &face, rule, shown->allowed);
     buf_put_str(rows, "}}");
 }
 
@@ -140,16 +139,6 @@ enum step_result shown_find_number(struct shown *shown, struct operation *op, st
 
 /* ---- telling ---- */
 
-static void describe(const struct shown_licence *licence, struct journal_record *record)
-{
-    record->place_known = true;
-    record->list = licence->list;
-    record->index = licence->index;
-    record->fields = licence->fields;
-    record->reason = (uint8_t)licence->reason;
-    record->result = (uint8_t)verdict_reason_result(licence->reason);
-}
-
 enum step_result shown_record(struct shown *shown, struct journal_record *record)
 {
     enum verdict_reason none = shown->known ? REASON_LICENCE_UNKNOWN : REASON_STATUS_UNAVAILABLE;
@@ -157,8 +146,15 @@ enum step_result shown_record(struct shown *shown, struct journal_record *record
     record->reason = (uint8_t)none;
     record->result = (uint8_t)verdict_reason_result(none);
     for (size_t i = 0; i < shown->count; i++) {
-        describe(&shown->licences[i], record);
-        if (i + 1 < shown->count && !operation_record_also(shown->op, record)) {
+        struct journal_record *about = &shown->about[i];
+        about->kind = record->kind;
+        about->acting = record->acting;
+        about->subject = record->subject;
+        about->purpose = record->purpose;
+        about->reference = record->reference;
+        if (i + 1 == shown->count)
+            return operation_record(shown->op, about);
+        if (!operation_record_also(shown->op, about)) {
             shown->op->recorded = false;
             return STEP_NEXT;
         }

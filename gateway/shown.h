@@ -24,11 +24,7 @@ struct shown {
     /* its own */
     struct operation *op;
     struct registry_licences_query query;
-    struct shown_licence {
-        uint16_t list;
-        uint32_t index, fields;
-        enum verdict_reason reason;
-    } licences[SHOWN_MAX];
+    struct journal_record about[SHOWN_MAX]; /* what evidence says of each */
     struct buf rows;
 };
 

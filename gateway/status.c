@@ -9,6 +9,7 @@
 #define STATUS_STEPS(S)                                                                            \
     S(read_handles) /* body -> handles                 */                                          \
     S(ask_each)     /* the registry, one after another */                                          \
+    S(record)       /* evidence before answer          */                                          \
     S(answer)
 
 #define STATUS_HANDLES_MAX    100
@@ -153,8 +154,22 @@ static enum step_result ask_each(struct status *s)
     return STEP_NEXT;
 }
 
+/* Places and statuses alone are told, and no face: one record for all of them. */
+static enum step_result record(struct status *s)
+{
+    char text[16];
+    struct buf asked = BUF_OVER(text);
+    buf_put_decimal(&asked, s->count);
+    struct journal_record record = {.kind = JOURNAL_STATUS_ASKED,
+                                    .acting = JOURNAL_ACTING_NONE,
+                                    .reference = buf_bytes(&asked)};
+    return operation_record(&s->op, &record);
+}
+
 static enum step_result answer(struct status *s)
 {
+    if (!s->op.recorded)
+        return operation_fail(&s->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     buf_put_str(&s->body, "]}");
     CHECK(buf_ok(&s->body));
     return operation_answer_json(&s->op, 200, buf_bytes(&s->body));

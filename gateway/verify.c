@@ -96,29 +96,6 @@ static const struct policy_rule *rule_for(struct verify *v)
 
 /* ---- read_code ---- */
 
-static enum verdict_reason code_error_reason(enum code_error error)
-{
-    switch (error) {
-    case CODE_OK:
-        return REASON_NONE;
-    case CODE_ERR_MALFORMED:
-        return REASON_MALFORMED;
-    case CODE_ERR_BAD_SIGNATURE:
-        return REASON_BAD_SIGNATURE;
-    case CODE_ERR_NOT_YET_VALID:
-        return REASON_NOT_YET_VALID;
-    case CODE_ERR_EXPIRED:
-        return REASON_CODE_EXPIRED;
-    case CODE_ERR_UNKNOWN_KEY:
-        return REASON_UNKNOWN_KEY;
-    case CODE_ERR_KEY_REVOKED:
-        return REASON_KEY_REVOKED;
-    case CODE_ERR_CRYPTO:
-        break;
-    }
-    return REASON_STATUS_UNAVAILABLE;
-}
-
 static enum step_result read_text(struct verify *v, struct bytes text)
 {
     const struct settings *settings = v->op.home->settings;
@@ -505,8 +482,19 @@ static enum step_result sign_receipt(struct verify *v)
 
 /* ---- record, answer ---- */
 
+/* Empty when neither the cache nor the registry said it: its place tells which licence it was. */
+static struct bytes reference_of(const struct verify *v)
+{
+    if (!v->authentic)
+        return BYTES("");
+    if (v->query && v->query->error == REGISTRY_OK)
+        return bytes_of(v->query->licence.reference, sizeof v->query->licence.reference);
+    return v->face.reference;
+}
+
 static enum step_result record(struct verify *v)
 {
+    const struct bytes reference = reference_of(v);
     struct journal_record record = {
         .kind = JOURNAL_VERIFY,
         .result = (uint8_t)verdict_reason_result(v->reason),
@@ -514,11 +502,15 @@ static enum step_result record(struct verify *v)
         .place_known = v->authentic, /* else anybody could write looks at anybody's licence */
         .list = v->code.claims.list,
         .index = v->code.claims.index,
+        .licence_known = reference.len > 0,
+        .type = v->authentic ? v->code.claims.type : JOURNAL_TYPE_NONE,
         .acting = v->acting == CACHE_ACTING_UNKNOWN ? JOURNAL_ACTING_NONE : v->acting,
         .fields = v->fields,
         .purpose = v->purpose,
     };
     memcpy(record.cti, v->code.claims.cti, sizeof record.cti);
+    if (record.licence_known)
+        memcpy(record.licence, reference.data, sizeof record.licence);
     return operation_record(&v->op, &record);
 }
 

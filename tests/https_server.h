@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ struct https_server {
     bool held;         /* answers wait */
     bool stopping;
     unsigned requests; /* that came whole */
-    char asked[1024];  /* the last one */
+    char asked[4096];  /* the last one, head and body */
 };
 
 /* PEM files of a key and of its own certificate, for a name as OpenSSL has it ("IP:127.0.0.1") and
@@ -59,17 +60,28 @@ static inline void https_certificate(const char *crt, const char *key_path, cons
     EVP_PKEY_free(key);
 }
 
-/* Reads the head of a request; false when there is none. */
-static inline bool https_read_head(SSL *ssl, char *head, size_t cap)
+/* How long a request is by its head, or 0 while that has not come whole. */
+static inline size_t https_request_bytes(const char *request)
 {
-    size_t len = 0;
+    const char *end = strstr(request, "\r\n\r\n"), *length = strstr(request, "Content-Length: ");
+    if (!end)
+        return 0;
+    return (size_t)(end + 4 - request) +
+           (length && length < end ? strtoul(length + 16, NULL, 10) : 0);
+}
+
+/* Reads a request; false when there is none. */
+static inline bool https_read_request(SSL *ssl, char *request, size_t cap)
+{
+    size_t len = 0, whole = 0;
     while (len < cap - 1) {
-        int n = SSL_read(ssl, head + len, (int)(cap - 1 - len));
+        int n = SSL_read(ssl, request + len, (int)(cap - 1 - len));
         if (n <= 0)
             return false;
         len += (size_t)n;
-        head[len] = 0;
-        if (strstr(head, "\r\n\r\n"))
+        request[len] = 0;
+        whole = https_request_bytes(request);
+        if (whole && len >= whole)
             return true;
     }
     return false;
@@ -78,7 +90,7 @@ static inline bool https_read_head(SSL *ssl, char *head, size_t cap)
 static inline void https_serve(struct https_server *s, SSL *ssl)
 {
     char asked[sizeof s->asked], head[sizeof s->head + 64];
-    if (SSL_accept(ssl) != 1 || !https_read_head(ssl, asked, sizeof asked))
+    if (SSL_accept(ssl) != 1 || !https_read_request(ssl, asked, sizeof asked))
         return;
     pthread_mutex_lock(&s->lock);
     memcpy(s->asked, asked, sizeof asked);

@@ -343,6 +343,14 @@ void config_changed_at_start(const struct config *old, const struct config *new_
     }
 }
 
+void config_log_folder(const struct config *config, struct buf *path)
+{
+    if (*config->evidence_log)
+        buf_put_str(path, config->evidence_log);
+    else
+        buf_printf(path, "%s/log", config->evidence_folder);
+}
+
 enum log_level config_log_level(const struct config *config)
 {
     for (const struct config_row *row = config_rows; row < config_rows + ROW_COUNT; row++) {

@@ -41,6 +41,8 @@ void config_print(const struct config *config, FILE *out);
 /* Appends the keys, separated by ", ", whose values differ and that take effect only at a start. */
 void config_changed_at_start(const struct config *old, const struct config *new_, struct buf *out);
 
+/* Appends the folder of the evidence log: evidence.log, or else a folder in evidence.folder. */
+void config_log_folder(const struct config *config, struct buf *path);
 /* log.level, which the struct has as its place in the table's list. */
 enum log_level config_log_level(const struct config *config);
 

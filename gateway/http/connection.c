@@ -9,6 +9,8 @@
 
 #include <h2o/http1.h>
 
+#include "base/check.h"
+
 static void on_bytes(h2o_socket_t *socket, const char *error);
 static void on_sent(h2o_socket_t *socket, const char *error);
 
@@ -29,61 +31,10 @@ static void set_idle(struct http_request *c)
     start_timer(c, c->owner->http->options.idle_timeout_ms);
 }
 
-static void set_receiving(struct http_request *c)
+void http_connection_receives(struct http_request *c)
 {
     c->receiving = true;
     start_timer(c, c->owner->http->options.request_timeout_ms);
-}
-
-/* ---- memory of requests ---- */
-
-#ifdef __SANITIZE_ADDRESS__
-#define SPARES_MAX 0 /* a use after the answer is to be seen */
-#else
-#define SPARES_MAX 256
-#endif
-
-void *http_room(struct http_request *c, size_t size)
-{
-    struct http_loop *owner = c->owner;
-    if (!c->memory) {
-        c->memory = owner->spare;
-        if (c->memory) {
-            owner->spare = c->memory->next;
-            owner->spares--;
-        } else {
-            c->memory = h2o_mem_alloc(sizeof *c->memory);
-        }
-        c->memory->used = 0;
-    }
-    size_t rounded = (size + 15) & ~(size_t)15;
-    if (size > HTTP_MEMORY_BYTES || rounded > HTTP_MEMORY_BYTES - c->memory->used)
-        return h2o_mem_alloc_pool(&c->req->pool, size);
-    void *at = c->memory->data + c->memory->used;
-    c->memory->used += rounded;
-    return at;
-}
-
-static void return_memory(struct http_request *c)
-{
-    struct http_loop *owner = c->owner;
-    struct http_memory *memory = c->memory;
-    c->memory = NULL;
-    if (!memory)
-        return;
-    if (owner->spares == SPARES_MAX) {
-        free(memory);
-        return;
-    }
-    memory->next = owner->spare;
-    owner->spare = memory;
-    owner->spares++;
-}
-
-void http_memory_free_spares(struct http_loop *http_loop)
-{
-    for (struct http_memory *memory; (memory = http_loop->spare); free(memory))
-        http_loop->spare = memory->next;
 }
 
 /* ---- between h2o and its socket ---- */
@@ -144,17 +95,99 @@ static void look_after(struct http_request *c)
     else if (c->socket->input->size > (size_t)options->header_bytes_max + options->body_bytes_max)
         refuse_unread(c);
     else if (c->socket->input->size && !c->receiving)
-        set_receiving(c);
+        http_connection_receives(c);
+}
+
+bool http_connection_go_on(struct http_request *c, const char *error)
+{
+    if (!error && !http_large_passes(c)) {
+        if (!c->receiving)
+            http_connection_receives(c);
+        return true;
+    }
+    if (!run_h2o(c, c->h2o_read, error) || error)
+        return false;
+    if (!c->receiving && !c->req && !c->answering)
+        http_connection_receives(c); /* the first octets of a request */
+    look_after(c);
+    return true;
 }
 
 static void on_bytes(h2o_socket_t *socket, const char *error)
 {
+    http_connection_go_on(socket->on_close.data, error);
+}
+
+static void on_continued(h2o_socket_t *socket, const char *error)
+{
     struct http_request *c = socket->on_close.data;
-    if (!run_h2o(c, c->h2o_read, error) || error)
-        return;
-    if (!c->receiving && !c->req && !c->answering)
-        set_receiving(c); /* the first octets of a request */
-    look_after(c);
+    if (error)
+        http_connection_go_on(c, error);
+    else
+        h2o_socket_read_start(socket, on_bytes);
+}
+
+/* As h2o does it: until that is written nothing is read, or an answer could come between. */
+void http_connection_continue(struct http_request *c)
+{
+    static const char answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    h2o_iovec_t text = h2o_iovec_init(answer, sizeof answer - 1);
+    h2o_socket_read_stop(c->socket);
+    h2o_socket_write(c->socket, &text, 1, on_continued);
+}
+
+/* ---- what follows a request ---- */
+
+/* Octets of the input that h2o must not see yet: it would go on with them by itself. */
+struct withheld {
+    uint8_t *octets;
+    size_t len;
+};
+
+static struct withheld withhold(struct http_request *c, size_t from)
+{
+    h2o_buffer_t *input = c->socket->input;
+    struct bytes rest = bytes_from(bytes_of(input->bytes, input->size), from);
+    struct withheld withheld = {NULL, rest.len};
+    if (!http_large_may_begin(c, rest))
+        return (struct withheld){0};
+    withheld.octets = check_alloc(rest.len);
+    memcpy(withheld.octets, rest.data, rest.len);
+    input->size = from;
+    return withheld;
+}
+
+/* False: the connection is gone. */
+static bool put_back(struct http_request *c, struct withheld *rest)
+{
+    if (!rest->len) {
+        look_after(c); /* h2o went on with what the client had sent ahead */
+        return true;
+    }
+    h2o_iovec_t room = h2o_buffer_reserve(&c->socket->input, rest->len);
+    CHECK(room.base);
+    memcpy(room.base, rest->octets, rest->len);
+    c->socket->input->size += rest->len;
+    free(rest->octets);
+    return http_connection_go_on(c, NULL);
+}
+
+static void on_unwanted(h2o_socket_t *socket, const char *error)
+{
+    struct http_request *c = socket->on_close.data;
+    if (error)
+        run_h2o(c, c->h2o_sent, NULL); /* it closes */
+    else
+        h2o_buffer_consume(&socket->input, socket->input->size);
+}
+
+/* To close while a body is on its way would reset the connection, and the client lose the answer
+ * that it is to read. So what still comes is dropped, until it ends or the time of a request is
+ * over. */
+static void linger(struct http_request *c)
+{
+    http_connection_receives(c);
+    h2o_socket_read_start(c->socket, on_unwanted);
 }
 
 static void on_sent(h2o_socket_t *socket, const char *error)
@@ -162,10 +195,22 @@ static void on_sent(h2o_socket_t *socket, const char *error)
     struct http_request *c = socket->on_close.data;
     bool goes_on = c->answering && c->persistent && !error;
     c->answering = false;
-    return_memory(c);
-    if (!run_h2o(c, c->h2o_sent, error) || !goes_on)
+    http_memory_return(c);
+    if (c->unread && !error) {
+        linger(c);
         return;
-    look_after(c); /* h2o went on with what the client had sent ahead */
+    }
+    struct withheld rest = {0};
+    if (goes_on) {
+        rest = withhold(c, c->request_octets);
+        c->ordinary = false;
+    }
+    if (!run_h2o(c, c->h2o_sent, error)) {
+        free(rest.octets);
+        return;
+    }
+    if (!goes_on || !put_back(c, &rest))
+        return;
     if (c->owner->drain != HTTP_DRAIN_NONE)
         shutdown(h2o_socket_get_fd(socket), SHUT_RD);
 }
@@ -199,6 +244,7 @@ void http_connection_answer(struct http_request *c)
     if (h2o_socket_is_reading(c->socket))
         h2o_socket_read_stop(c->socket);
     h2o_socket_dont_read(c->socket, 0);
+    http_large_end(c);
     c->req = NULL;
     c->answering = true;
     set_idle(c); /* also limits how long the client may take to read the answer */
@@ -217,7 +263,8 @@ static void on_close(void *data)
     struct http_request *c = data;
     struct http_loop *owner = c->owner;
     loop_timer_stop(&c->timer);
-    return_memory(c);
+    http_memory_return(c);
+    http_large_end(c);
     if (c->closed)
         *c->closed = true;
     if (c->refused)
@@ -244,8 +291,11 @@ static void accept_http1(h2o_socket_t *socket, const char *error)
 static void begin_http1(struct http_request *c)
 {
     set_idle(c);
+    struct withheld rest = withhold(c, 0); /* came with the end of the handshake */
     if (run_h2o(c, accept_http1, NULL))
-        look_after(c);
+        put_back(c, &rest);
+    else
+        free(rest.octets);
 }
 
 static void on_handshake(h2o_socket_t *socket, const char *error)
@@ -285,7 +335,7 @@ void http_connection_open(struct acceptor *acceptor, h2o_socket_t *socket)
     if (acceptor->tls) {
         SSL_CTX_up_ref(acceptor->tls);
         c->tls = acceptor->tls;
-        set_receiving(c);
+        http_connection_receives(c);
         h2o_socket_ssl_handshake(socket, acceptor->tls, NULL, on_handshake);
     } else {
         begin_http1(c);

@@ -65,6 +65,19 @@ struct http_loop {
     struct http_loop *next_left; /* among those that were detached with connections */
 };
 
+/* Why a request is refused before a handler sees it. */
+enum http_refusal {
+    HTTP_REFUSAL_NONE,
+    HTTP_REFUSAL_MALFORMED,
+    HTTP_REFUSAL_TOO_LARGE,
+    HTTP_REFUSAL_EXPECTATION,
+    HTTP_REFUSAL_HEAD_TOO_LARGE,
+    HTTP_REFUSAL_BUSY,    /* as many large bodies are there as may be */
+    HTTP_REFUSAL_NO_ROOM, /* a large body can't be written */
+};
+
+struct http_spool; /* large.c */
+
 /* A connection and the request on it: HTTP/1.1 has one at a time, so they are one object. On the
  * heap, from accept until h2o has closed the socket. */
 struct http_request {
@@ -80,6 +93,11 @@ struct http_request {
     bool answering;             /* http_respond gave h2o an answer that is not yet written */
     bool persistent;            /* that answer does not end the connection */
     bool refused;               /* h2o answered by itself */
+    bool ordinary;              /* h2o may have this request as it comes: the body is not large */
+    bool unread;                /* the rest of its body is still to be dropped */
+    enum http_refusal refusal;  /* of a large body */
+    struct http_spool *spool;   /* of a large body; or NULL */
+    size_t request_octets;      /* of the request that h2o took, in the input */
     struct loop_timer timer;    /* shuts the socket down */
     struct http_request *previous, *next;
     struct http_request *ready_next; /* among those of this turn */
@@ -102,6 +120,22 @@ void http_connection_wait(struct http_request *request);
 void http_connection_answer(struct http_request *request);
 void http_connection_answered(struct http_request *request, bool persistent);
 
+/* New octets, or an error, or what h2o had not yet been shown. False: the connection is gone. */
+bool http_connection_go_on(struct http_request *request, const char *error);
+/* The deadline of what is being received moves. */
+void http_connection_receives(struct http_request *request);
+/* Tells a client that waits with its body to send it, and reads on. */
+void http_connection_continue(struct http_request *request);
+
+/* large.c: may these octets begin a request whose body may be large? */
+bool http_large_may_begin(const struct http_request *request, struct bytes input);
+/* May h2o have the input? False: it has to wait for more, or the body is being taken. */
+bool http_large_passes(struct http_request *request);
+/* Closes the spool, if there is one. */
+void http_large_end(struct http_request *request);
+
+/* In request.c: what http_alloc gave out for a request goes back to the loop. */
+void http_memory_return(struct http_request *request);
 void http_memory_free_spares(struct http_loop *http_loop);
 
 /* Ends the wait of all that have no request running. */

@@ -14,6 +14,22 @@ struct http_loop;
 struct http_request;
 struct http_tls;
 
+/* The one kind of request whose body may be large. Such bodies are never in memory: they go as they
+ * come into files without a name in `folder`, which hold at most bytes_max * at_once_max octets per
+ * loop, in the clear. Whoever may not send one is answered by the handler, and what he sends is
+ * dropped; everybody else's bodies stay within body_bytes_max. */
+struct http_large {
+    const char *target;   /* "POST /path" as it is on the wire; NULL: there is none */
+    const char *folder;   /* when it is full: 503 */
+    uint64_t bytes_max;   /* more gets 413, at once when the length is told */
+    unsigned at_once_max; /* per loop, until they are answered; one more gets 503 */
+    /* On the loop's thread, before the body is taken: may this Authorization (data NULL: none)
+     * send it? `context` is what http_attach was given. */
+    bool (*admits)(void *context, struct bytes authorization);
+};
+/* A large body may take longer than request_timeout_ms, but each so many octets of it may not. */
+#define HTTP_LARGE_STRIDE_BYTES 65536
+
 struct http_options {
     unsigned connections_max;     /* per loop; one more is closed at once and counted */
     unsigned body_bytes_max;      /* of any request; more gets 413 */
@@ -22,6 +38,7 @@ struct http_options {
     unsigned idle_timeout_ms;     /* keep-alive without a request; a client to read its answer */
     unsigned tcp_user_timeout_ms; /* a peer that takes no data is dropped after this */
     unsigned backlog;
+    struct http_large large; /* texts are the caller's, until http_destroy */
 };
 
 /* Called on the loop's thread for each complete request. `context` is what http_attach was given.
@@ -63,6 +80,9 @@ struct bytes http_method(const struct http_request *request);
 struct bytes http_path(const struct http_request *request);
 struct bytes http_query(const struct http_request *request); /* without '?', may be empty */
 struct bytes http_body(const struct http_request *request);
+/* A large body: a file to be read from its beginning by its offsets, of *size octets, open until
+ * the request is answered. -1: there is none; http_body is empty otherwise. */
+int http_spool(const struct http_request *request, uint64_t *size);
 /* The first header of that lowercase name, or an empty view with data NULL. Those that frame a
  * message are checked and not told: host, content-length, transfer-encoding, expect, upgrade. */
 struct bytes http_header(const struct http_request *request, const char *name);
@@ -94,10 +114,11 @@ void http_respond(struct http_request *request, const struct http_answer *answer
 
 /* ---- counters, one set per loop; any thread may read (relaxed) ---- */
 struct http_counters {
-    /* malformed: refused before a handler saw it (400, 413, 417, 431). requests: all others, and
-     * those refused by us after h2o took them. */
+    /* malformed: refused before a handler saw it (400, 413, 417, 431, 503). requests: all others,
+     * and those refused by us after h2o took them. */
     _Atomic uint64_t accepted, refused_full, tls_failed, requests, malformed;
     _Atomic uint64_t connections; /* now */
+    _Atomic uint64_t spooled;     /* large bodies being received or worked on, now */
 };
 const struct http_counters *http_loop_counters(const struct http_loop *http_loop);
 

@@ -1,7 +1,10 @@
 /* Requests: what h2o does not check, the views, the answer. */
 #include "gateway/http/connection.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
+#include "gateway/http/head.h"
 
 /* ---- refusing without asking a handler ---- */
 
@@ -15,80 +18,38 @@ struct refusal {
         status, BYTES("{\"type\":\"about:blank\",\"title\":\"" title "\",\"status\":" #status      \
                       ",\"code\":\"" code "\"}\n")                                                 \
     }
+static const struct refusal refusals[] = {
+    [HTTP_REFUSAL_MALFORMED] = REFUSAL(400, "Bad Request", "malformed_request"),
+    [HTTP_REFUSAL_TOO_LARGE] = REFUSAL(413, "Content Too Large", "body_too_large"),
+    [HTTP_REFUSAL_EXPECTATION] = REFUSAL(417, "Expectation Failed", "malformed_request"),
+    [HTTP_REFUSAL_HEAD_TOO_LARGE] =
+        REFUSAL(431, "Request Header Fields Too Large", "header_too_large"),
+    [HTTP_REFUSAL_BUSY] = REFUSAL(503, "Too many large bodies are being worked on", "overloaded"),
+    [HTTP_REFUSAL_NO_ROOM] = REFUSAL(503, "There is no room for the body now", "overloaded"),
+};
 
 static const char PROBLEM_JSON[] = "application/problem+json";
 
-static const struct refusal *refusal_of(unsigned status)
+/* The first that has this status; HTTP_REFUSAL_NONE: no refusal. */
+static enum http_refusal refusal_of(unsigned status)
 {
-    static const struct refusal refusals[] = {
-        REFUSAL(400, "Bad Request", "malformed_request"),
-        REFUSAL(413, "Content Too Large", "body_too_large"),
-        REFUSAL(417, "Expectation Failed", "malformed_request"),
-        REFUSAL(431, "Request Header Fields Too Large", "header_too_large"),
-    };
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+    for (size_t i = 1; i < sizeof refusals / sizeof refusals[0]; i++)
         if (refusals[i].status == status)
-            return &refusals[i];
-    return NULL;
+            return (enum http_refusal)i;
+    return HTTP_REFUSAL_NONE;
 }
 
-/* Is this line (in lowercase, as h2o leaves the input) a field of that name? */
-static bool is_field(struct bytes line, struct bytes name_and_colon)
+static void refuse(struct http_request *request, enum http_refusal why)
 {
-    return bytes_start_with(line, name_and_colon);
-}
-
-/* Reads the head as it was received, for h2o tells handlers neither of Host and the two framing
- * fields nor how often they came: 0, 400 or 431. The input begins with a head that h2o could parse.
- * RFC 9112: bare LF (2.2), folded lines (5.2), Host (3.2), Content-Length and Transfer-Encoding
- * (6.3). */
-static unsigned check_head(struct bytes input, int version, size_t header_bytes_max)
-{
-    unsigned hosts = 0, lengths = 0, encodings = 0;
-    const uint8_t *at = input.data, *end = input.data + input.len;
-    if (bytes_start_with(input, BYTES("\r\n"))) /* h2o allows one empty line before a request */
-        at += 2;
-    for (bool first = true;; first = false) {
-        const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
-        if (!newline || newline == at || newline[-1] != '\r')
-            return 400;
-        struct bytes line = bytes_of(at, (size_t)(newline - 1 - at));
-        at = newline + 1;
-        if ((size_t)(at - input.data) > header_bytes_max)
-            return 431;
-        if (first)
-            continue;
-        if (!line.len)
-            break;
-        switch (line.data[0]) {
-        case 'h':
-            hosts += is_field(line, BYTES("host:"));
-            break;
-        case 'c':
-            lengths += is_field(line, BYTES("content-length:"));
-            break;
-        case 't':
-            encodings += is_field(line, BYTES("transfer-encoding:"));
-            break;
-        case ' ':
-        case '\t':
-            return 400;
-        }
-    }
-    bool is_1_1 = version >= 0x101;
-    if (hosts > 1 || (hosts == 0 && is_1_1) || lengths + encodings > 1 || (encodings && !is_1_1))
-        return 400;
-    return 0;
-}
-
-static void refuse(struct http_request *request, unsigned status)
-{
+    static const struct http_answer_header retry_after = {"retry-after", {(const uint8_t *)"1", 1}};
+    const struct refusal *refusal = &refusals[why];
     http_count(&request->owner->counters.malformed, 1);
-    const struct refusal *refusal = refusal_of(status);
     http_respond(request, &(struct http_answer){
-                              .status = status,
+                              .status = refusal->status,
                               .content_type = PROBLEM_JSON,
                               .body = refusal->body,
+                              .headers = &retry_after,
+                              .header_count = refusal->status == 503,
                               .close = true,
                           });
 }
@@ -99,17 +60,17 @@ static void send_refusal(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *bufs,
                          h2o_send_state_t state)
 {
     (void)bufs;
-    const struct refusal *refusal = refusal_of((unsigned)req->res.status);
-    h2o_iovec_t body = h2o_iovec_init(refusal->body.data, refusal->body.len);
+    struct bytes told = refusals[refusal_of((unsigned)req->res.status)].body;
+    h2o_iovec_t body = h2o_iovec_init(told.data, told.len);
     h2o_ostream_send_next(self, req, &body, count ? 1 : 0, state);
 }
 
 static void explain_refusal(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)self;
-    const struct refusal *refusal = refusal_of((unsigned)req->res.status);
+    enum http_refusal refusal = refusal_of((unsigned)req->res.status);
     if (refusal) {
-        req->res.content_length = refusal->body.len;
+        req->res.content_length = refusals[refusal].body.len;
         h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, PROBLEM_JSON,
                        sizeof PROBLEM_JSON - 1, 1);
         h2o_add_ostream(req, sizeof(h2o_ostream_t), slot)->do_send = send_refusal;
@@ -120,6 +81,11 @@ static void explain_refusal(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **
 
 /* ---- the handler ---- */
 
+static struct bytes view(h2o_iovec_t iovec)
+{
+    return bytes_of(iovec.base, iovec.len);
+}
+
 static int on_request(h2o_handler_t *self, h2o_req_t *req)
 {
     (void)self;
@@ -128,12 +94,18 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     struct http_loop *owner = request->owner;
     http_count(&owner->counters.requests, 1);
     http_connection_request(request, req);
-    unsigned status = check_head(bytes_of(socket->input->bytes, socket->input->size), req->version,
-                                 owner->http->options.header_bytes_max);
-    if (status) {
-        refuse(request, status);
+    struct http_head head;
+    struct bytes input = bytes_of(socket->input->bytes, socket->input->size);
+    unsigned status = http_head_read(input, owner->http->options.header_bytes_max, &head);
+    enum http_refusal refusal = request->refusal;
+    if (status)
+        refusal = status == 431 ? HTTP_REFUSAL_HEAD_TOO_LARGE : HTTP_REFUSAL_MALFORMED;
+    if (refusal) {
+        refuse(request, refusal);
         return 0;
     }
+    struct bytes body = view(req->entity);
+    request->request_octets = body.data ? (size_t)(body.data + body.len - input.data) : head.octets;
     http_connection_wait(request); /* until then h2o won't close the connection */
     request->ready_next = NULL;
     *owner->ready_tail = request;
@@ -167,11 +139,6 @@ void http_request_register(h2o_globalconf_t *config)
 }
 
 /* ---- views ---- */
-
-static struct bytes view(h2o_iovec_t iovec)
-{
-    return bytes_of(iovec.base, iovec.len);
-}
 
 struct bytes http_method(const struct http_request *request)
 {
@@ -255,6 +222,57 @@ bool http_peer(const struct http_request *request, uint8_t address[16])
     return true;
 }
 
+/* ---- memory of requests ---- */
+
+#ifdef __SANITIZE_ADDRESS__
+#define SPARES_MAX 0 /* a use after the answer is to be seen */
+#else
+#define SPARES_MAX 256
+#endif
+
+void *http_room(struct http_request *c, size_t size)
+{
+    struct http_loop *owner = c->owner;
+    if (!c->memory) {
+        c->memory = owner->spare;
+        if (c->memory) {
+            owner->spare = c->memory->next;
+            owner->spares--;
+        } else {
+            c->memory = h2o_mem_alloc(sizeof *c->memory);
+        }
+        c->memory->used = 0;
+    }
+    size_t rounded = (size + 15) & ~(size_t)15;
+    if (size > HTTP_MEMORY_BYTES || rounded > HTTP_MEMORY_BYTES - c->memory->used)
+        return h2o_mem_alloc_pool(&c->req->pool, size);
+    void *at = c->memory->data + c->memory->used;
+    c->memory->used += rounded;
+    return at;
+}
+
+void http_memory_return(struct http_request *c)
+{
+    struct http_loop *owner = c->owner;
+    struct http_memory *memory = c->memory;
+    c->memory = NULL;
+    if (!memory)
+        return;
+    if (owner->spares == SPARES_MAX) {
+        free(memory);
+        return;
+    }
+    memory->next = owner->spare;
+    owner->spare = memory;
+    owner->spares++;
+}
+
+void http_memory_free_spares(struct http_loop *http_loop)
+{
+    for (struct http_memory *memory; (memory = http_loop->spare); free(memory))
+        http_loop->spare = memory->next;
+}
+
 void *http_alloc(struct http_request *request, size_t size)
 {
     return memset(http_room(request, size), 0, size);
@@ -294,6 +312,8 @@ static const char *reason_of(unsigned status)
         return "Content Too Large";
     case 415:
         return "Unsupported Media Type";
+    case 422:
+        return "Unprocessable Content";
     case 431:
         return "Request Header Fields Too Large";
     case 500:
@@ -323,7 +343,7 @@ void http_respond(struct http_request *request, const struct http_answer *answer
     static h2o_generator_t generator; /* h2o wants one; its callbacks are for parts to come */
     h2o_req_t *req = request->req;
     CHECK(req && answer->header_count <= 12); /* else answered twice */
-    if (answer->close || request->owner->drain != HTTP_DRAIN_NONE)
+    if (answer->close || request->unread || request->owner->drain != HTTP_DRAIN_NONE)
         req->http1_is_persistent = 0;
     bool persistent = req->http1_is_persistent;
     bool bodyless = answer->status == 204 || answer->status == 304;

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include "base/check.h"
+#include "gateway/outbound/transfer.h"
 
 struct transfer {
     CURL *curl;
@@ -22,21 +23,17 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
     return buf_ok(t->out) ? size * count : 0; /* 0 ends the transfer */
 }
 
-#define SET(option, value) (curl_easy_setopt(t->curl, CURLOPT_##option, value) == CURLE_OK)
-
 static bool prepare(struct transfer *t, const struct fetch_options *options)
 {
-    const bool own_ca = options->ca_file && *options->ca_file;
-    return SET(ERRORBUFFER, t->error) && SET(URL, options->url) && SET(PROTOCOLS_STR, "https") &&
-           SET(FOLLOWLOCATION, 0L) && SET(PROXY, "") && /* "": nor that of the environment */
-           SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
-           SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
-           SET(SSL_VERIFYHOST, 2L) &&
-           /* The file instead of the system's folder, not beside it. */
-           (!own_ca || (SET(CAINFO, options->ca_file) && SET(CAPATH, NULL))) && SET(NOSIGNAL, 1L) &&
-           SET(TIMEOUT_MS, (long)options->timeout_ms) &&
-           SET(CONNECTTIMEOUT_MS, (long)options->timeout_ms) && SET(WRITEFUNCTION, take_body) &&
-           SET(WRITEDATA, t);
+    const struct transfer_options transfer = {
+        .url = options->url,
+        .ca_file = options->ca_file,
+        .timeout_ms = options->timeout_ms,
+        .take_body = take_body,
+        .context = t,
+    };
+    return curl_easy_setopt(t->curl, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
+           transfer_prepare(t->curl, &transfer);
 }
 
 static bool perform(struct transfer *t, struct buf *why)

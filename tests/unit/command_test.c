@@ -36,23 +36,28 @@ static void test_table(void **state)
     (void)state;
     for (size_t i = 0; i < command_count; i++) {
         char first[32], second[32], *words[] = {first, second};
-        assert_int_equal(sscanf(commands[i].words, "%31s %31s", first, second), 2);
-        assert_ptr_equal(command_find(2, words), &commands[i]);
+        int count = sscanf(commands[i].words, "%31s %31s", first, second);
+        assert_int_equal(count, command_word_count(&commands[i]));
+        assert_ptr_equal(command_find(count, words), &commands[i]);
         assert_non_null(commands[i].run);
         assert_non_null(strstr(commands[i].help, "Example: jwb "));
         assert_int_equal(commands[i].help[strlen(commands[i].help) - 1], '\n');
     }
 }
 
-/* Half a command, or one word too few, would run something else than was meant. */
+/* Half a command, or one word too few, would run something else than was meant; what follows a
+ * command of one word is its argument. */
 static void test_unknown_command(void **state)
 {
     (void)state;
     char hold[] = "hold", hol[] = "hol", place[] = "place", plac[] = "plac";
+    char reconcil[] = "reconcil", reconcile[] = "reconcile", file[] = "all.csv";
     assert_null(command_find(0, NULL));
     assert_null(command_find(1, (char *[]){hold}));
     assert_null(command_find(2, (char *[]){hold, plac}));
     assert_null(command_find(2, (char *[]){hol, place}));
+    assert_null(command_find(2, (char *[]){reconcil, file}));
+    assert_string_equal(command_find(2, (char *[]){reconcile, file})->words, "reconcile");
 }
 
 /* Options would be taken for arguments, or the other way round. */

@@ -82,7 +82,7 @@ static void values_of_every_type_are_read(void **state)
                                       "cache:\r\n"
                                       "  socket: '/run/redis 1/焦作.sock'\r\n"
                                       "evidence:\r\n"
-                                      "  file_bytes_max: 1099511627776\r\n"
+                                      "  file_bytes_max: 549755813888\r\n"
                                       "log:\r\n"
                                       "  level: warning\r\n");
     assert_true(config->public_plain_http);
@@ -90,7 +90,7 @@ static void values_of_every_type_are_read(void **state)
     assert_int_equal(config->http_body_bytes_max, 1024);
     assert_true(config->http_server_timing);
     assert_string_equal(config->cache_socket, "/run/redis 1/焦作.sock");
-    assert_true(config->evidence_file_bytes_max == UINT64_C(1099511627776));
+    assert_true(config->evidence_file_bytes_max == UINT64_C(549755813888));
     assert_int_equal(config_log_level(config), LOG_WARNING);
     assert_int_equal(config->public_port, 8443);
     config_destroy(&config);

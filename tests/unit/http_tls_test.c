@@ -107,6 +107,51 @@ static void requests_are_served(void **state)
     stop_serving(false);
 }
 
+static bool admits(void *context, struct bytes authorization)
+{
+    (void)context;
+    return bytes_equal(authorization, BYTES("good"));
+}
+
+/* A large body would be lost between TLS, h2o and the file, whose buffers are others than of plain
+ * connections. */
+static void large_bodies_are_spooled(void **state)
+{
+    (void)state;
+    enum { LEN = 1000000 };
+    static uint8_t body[LEN];
+    struct http_options with_large = usual;
+    with_large.large = (struct http_large){.target = "POST /spool",
+                                           .folder = folder,
+                                           .bytes_max = LEN,
+                                           .at_once_max = 1,
+                                           .admits = admits};
+    serve_tls(&with_large);
+    struct client c;
+    uint64_t sum = 0;
+    char wanted[64];
+    for (size_t i = 0; i < LEN; i++)
+        sum += (body[i] = (uint8_t)(i * 7 >> 2)) * (uint64_t)(i + 1);
+    snprintf(wanted, sizeof wanted, "%d %llu", LEN, (unsigned long long)sum);
+    assert_true(dial_tls(&c, NULL));
+    for (int i = 0; i < 2; i++) {
+        say(&c, GET("/now") "POST /spool HTTP/1.1\r\nHost: a\r\nAuthorization: good\r\n"
+                            "Content-Length: 1000000\r\n\r\n");
+        for (size_t at = 0; at < LEN; at += 12500)
+            say_bytes(&c, bytes_of(body + at, 12500));
+        assert_int_equal(hear(&c), 200);
+        assert_string_equal(c.body, "now");
+        assert_int_equal(hear(&c), 200);
+        assert_string_equal(c.body, wanted);
+    }
+    say(&c, "POST /spool HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    say_bytes(&c, bytes_of(body, LEN));
+    assert_int_equal(hear(&c), 200);
+    assert_string_equal(c.body, "none, 0 in memory");
+    hang_up(&c);
+    stop_serving(false);
+}
+
 /* HTTP/2 of this h2o aborts the process on a hostile client: nobody must get it. */
 static void only_http_1_1_is_negotiated(void **state)
 {
@@ -271,6 +316,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_served),
+        cmocka_unit_test(large_bodies_are_spooled),
         cmocka_unit_test(only_http_1_1_is_negotiated),
         cmocka_unit_test(the_protocol_is_modern),
         cmocka_unit_test(a_certificate_is_swapped_for_new_connections),

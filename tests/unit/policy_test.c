@@ -107,6 +107,8 @@ static void built_in_shows_what_it_says(void **state)
         {other, TOKEN_ROLE_PARTNER, "service", "phhhhhhhhh"},
         {other, TOKEN_ROLE_SYSTEM, "service", "pppppppppp"},
         {other, TOKEN_ROLE_SYSTEM, "hiring", "phhhhhhhhh"},
+        {other, TOKEN_ROLE_AUDITOR, "inspection", "phhhhhhhhh"},
+        {other, TOKEN_ROLE_AUDITOR, "", "phhhhhhhhh"},
     };
     assert_non_null(policy);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -208,10 +210,10 @@ static void unknown_names_are_refused(void **state)
                    "highly_sensitive");
     assert_refused("plain_up_to: {king: public}\n" RULE,
                    ":1: 'king' is no role; there are anybody, holder, inspector, partner, issuer, "
-                   "system");
+                   "system, auditor, operator");
     assert_refused("rules:\n- {role: king, fields: {}}\n",
                    ":2: 'king' is no role; there are anybody, holder, inspector, partner, issuer, "
-                   "system");
+                   "system, auditor, operator");
     assert_refused("rules:\n- role: anybody\n  fields:\n    type: open\n",
                    ":4: 'open' is no mask; there are hidden, plain, name, tail, year");
     assert_refused("rules:\n- role: anybody\n  fields:\n    face: plain\n",
@@ -225,9 +227,11 @@ static void unknown_names_are_refused(void **state)
     assert_refused("purposes: {a: {titel: x}}\n" RULE,
                    ":1: 'titel' is no member of a purpose; there are title, title_en, keep_days");
     assert_refused("rules:\n- {role: \"a\\nb\", fields: {}}\n",
-                   ":2: a role was expected: anybody, holder, inspector, partner, issuer, system");
+                   ":2: a role was expected: anybody, holder, inspector, partner, issuer, system, "
+                   "auditor, operator");
     assert_refused("rules:\n- {role: [holder], fields: {}}\n",
-                   ":2: a role was expected: anybody, holder, inspector, partner, issuer, system");
+                   ":2: a role was expected: anybody, holder, inspector, partner, issuer, system, "
+                   "auditor, operator");
 }
 
 /* Broken: of two values for one name the wrong one could be in force. */
