@@ -121,8 +121,8 @@ static const char *read_client(const struct client_call *call, struct registry_c
     if (!client_is_name(call->organisation, ACCESS_ID_BYTES_MAX))
         return "--organisation has 1 to 64 printable ASCII characters, no space";
     if (!token_role_read(bytes_str(call->role), &client->role) ||
-        client->role < TOKEN_ROLE_INSPECTOR)
-        return "--role is inspector (of a terminal), partner, issuer or system";
+        client->role < TOKEN_ROLE_INSPECTOR || client->role > TOKEN_ROLE_AUDITOR)
+        return "--role is inspector (of a terminal), partner, issuer, system or auditor";
     memcpy(client->id, call->id, strlen(call->id) + 1);
     memcpy(client->organisation, call->organisation, strlen(call->organisation) + 1);
     client->scopes = token_role_scopes(client->role);

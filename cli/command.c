@@ -11,17 +11,23 @@
 #define OPTIONS_MAX 16
 
 bool command_repeated; /* its address alone is of use */
+const char *command_words = "jwb";
 
 const struct command *command_find(int argc, char **argv)
 {
-    for (size_t i = 0; argc >= 2 && i < command_count; i++) {
+    for (size_t i = 0; argc >= 1 && i < command_count; i++) {
         const char *space = strchr(commands[i].words, ' ');
-        if (bytes_equal(bytes_str(argv[0]),
-                        bytes_of(commands[i].words, (size_t)(space - commands[i].words))) &&
-            strcmp(argv[1], space + 1) == 0)
+        size_t first = space ? (size_t)(space - commands[i].words) : strlen(commands[i].words);
+        if (bytes_equal(bytes_str(argv[0]), bytes_of(commands[i].words, first)) &&
+            (!space || (argc >= 2 && strcmp(argv[1], space + 1) == 0)))
             return &commands[i];
     }
     return NULL;
+}
+
+int command_word_count(const struct command *command)
+{
+    return strchr(command->words, ' ') ? 2 : 1;
 }
 
 /* ---- complaints ---- */

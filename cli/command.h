@@ -9,7 +9,7 @@
     2 /* beside EXIT_SUCCESS and EXIT_FAILURE: the call was wrong, nothing was done */
 
 struct command {
-    const char *words;   /* "licence import" */
+    const char *words;   /* "licence import"; one or two */
     const char *usage;   /* its arguments */
     const char *summary; /* for the list of commands */
     const char *help;    /* what else is to know, with an example */
@@ -18,8 +18,12 @@ struct command {
 extern const struct command commands[]; /* commands.c */
 extern const size_t command_count;
 
+/* The words of the command that runs: what evidence says of an operator. */
+extern const char *command_words;
+
 /* The command whose words these arguments begin with, or NULL. */
 const struct command *command_find(int argc, char **argv);
+int command_word_count(const struct command *command);
 
 /* An option takes a value or is a flag: one of both pointers is set. One that may be repeated has
  * COMMAND_REPEATED for its flag, and `value` is the first of COMMAND_REPEATS_MAX + 1, zeroed. */
@@ -78,6 +82,7 @@ int command_client_list(const struct command *, int, char **);
 int command_client_show(const struct command *, int, char **);
 int command_client_disable(const struct command *, int, char **);
 int command_client_rotate_key(const struct command *, int, char **);
+int command_client_webhook(const struct command *, int, char **);
 int command_person_shut_out(const struct command *, int, char **); /* person.c */
 int command_person_let_in(const struct command *, int, char **);
 int command_person_list(const struct command *, int, char **);
@@ -88,6 +93,9 @@ int command_access_refuse(const struct command *, int, char **);
 int command_policy_explain(const struct command *, int, char **); /* policy.c */
 int command_registry_count(const struct command *, int, char **); /* registry.c */
 int command_registry_restored(const struct command *, int, char **);
+int command_reconcile(const struct command *, int, char **);   /* reconcile.c */
+int command_outbox_list(const struct command *, int, char **); /* outbox.c */
+int command_outbox_retry(const struct command *, int, char **);
 int command_key_create(const struct command *, int, char **); /* key.c */
 int command_key_list(const struct command *, int, char **);
 int command_key_revoke(const struct command *, int, char **);
@@ -95,8 +103,16 @@ int command_secret_create(const struct command *, int, char **);
 int command_token_mint(const struct command *, int, char **);  /* token.c */
 int command_code_verify(const struct command *, int, char **); /* code.c */
 int command_code_show(const struct command *, int, char **);
-int command_qr_write(const struct command *, int, char **); /* qr.c */
+int command_receipt_check(const struct command *, int, char **); /* receipt.c */
+int command_qr_write(const struct command *, int, char **);      /* qr.c */
 int command_qr_read(const struct command *, int, char **);
-int command_evidence_list(const struct command *, int, char **); /* evidence.c */
+int command_evidence_list(const struct command *, int, char **);   /* evidence.c */
+int command_evidence_verify(const struct command *, int, char **); /* evidence_log.c */
+int command_evidence_prove(const struct command *, int, char **);
+int command_evidence_check(const struct command *, int, char **);
+int command_evidence_consistency(const struct command *, int, char **);
+int command_evidence_key(const struct command *, int, char **);
+int command_archive_export(const struct command *, int, char **); /* archive.c */
+int command_archive_check(const struct command *, int, char **);
 
 #endif

@@ -11,6 +11,10 @@
 #define CONFIG_OPTION                                                                              \
     "  --config FILE        the gateway's configuration, if not $JWB_CONFIG or\n"                  \
     "                       /etc/jwb/gateway.yaml\n"
+#define LOG_OPTIONS                                                                                \
+    "  --log FOLDER         the log, if not evidence.log of the configuration\n"                    \
+    "  --key KEY            its verifier key, if not that of evidence.key\n"                        \
+    CONFIG_OPTION
 #define KEY_FILE_OPTION                                                                            \
     "  --file FILE          the key file, if not keys.codes of the configuration\n"                \
     CONFIG_OPTION
@@ -111,11 +115,11 @@ const struct command commands[] = {
     {"client add", "--id ID --role ROLE --organisation O (--key FILE | --new-key FILE)\n"
      "                      [--scope LIST] [--type CODE]... [--purpose NAME]...\n"
      "                      [--quota N] [--expires DATE]",
-     "Register a terminal, a partner, an authority or a business system",
+     "Register a terminal, a partner, an authority, a business system or an auditor",
      "Nobody gets a token without. An id is never given twice, also not after 'client disable'.\n"
      "\n"
      "  --id ID              its client_id\n"
-     "  --role ROLE          inspector (a terminal), partner, issuer or system\n"
+     "  --role ROLE          inspector (a terminal), partner, issuer, system or auditor\n"
      "  --organisation O     a terminal's agency, an authority's code, else its own name\n"
      "  --key FILE           its public key: a JSON Web Key, EC P-256\n"
      "  --new-key FILE       makes it a key pair, and this file (0600) with the private JSON Web\n"
@@ -158,6 +162,15 @@ const struct command commands[] = {
      "\n"
      "Example: jwb client rotate-key rent-1 --key rent-1-2027.jwk --overlap 86400\n",
      command_client_rotate_key},
+    {"client webhook", "ID (--url URL | --none)", "Say where an issuing authority is told of actions",
+     "Messages are signed; docs/PROTOCOL.md says how they are checked.\n"
+     "\n"
+     "  --url URL            https://, without secrets in it\n"
+     "  --none               it is told nothing any more; it asks for itself\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb client webhook vehicles-1 --url https://hooks.vehicles.example.cn/jwb\n",
+     command_client_webhook},
     {"person shut-out", "--officer AGENCY/OFFICER | --holder-number N",
      "Shut a person out, with the tokens he has",
      "Gateways know it within 5 seconds. His licences stay what they are.\n"
@@ -226,19 +239,55 @@ const struct command commands[] = {
      "\n"
      "Example: jwb registry count\n",
      command_registry_count},
-    {"registry restored", "", "Say that the registry was restored from a backup",
-     "Every status list gets a new generation, so that no gateway and no Redis goes on with\n"
-     "changes that the backup does not have.\n"
+    {"registry restored", "[--without-log]", "Put right a registry that was restored from a backup",
+     "What the backup does not have is taken from the evidence log: holds and statuses are as they\n"
+     "were; a licence whose last version was lost is in doubt until its issuer delivers it again.\n"
+     "Then every status list gets a new generation, so that no gateway and no Redis goes on with\n"
+     "changes of before. Until this is done no gateway believes the registry.\n"
      "\n"
+     "  --without-log        the log is lost too: what was seized or revoked since the backup must\n"
+     "                       be done again by hand\n"
      CONFIG_OPTION
      "\n"
      "Example: jwb registry restored\n",
      command_registry_restored},
-    {"key create", "[--use USE] [--file FILE] [--from TIME] [--until TIME]",
-     "Make a key that signs codes or receipts",
-     "Adds it to the file, or makes the file. It is published at once.\n"
+    {"reconcile", "--issuer CODE [FILE] [--source-version N] [--json]",
+     "Compare what an authority holds with the registry",
+     "FILE is all that the authority holds, CSV or NDJSON as for 'licence import'; counts and\n"
+     "digests are compared by type and day of issue. Without FILE those of the registry are\n"
+     "printed. Exit status 0 only when both hold the same.\n"
      "\n"
-     "  --use USE            code, or receipt: what partners get; code if not given\n"
+     "  --issuer CODE        the authority's code\n"
+     "  --source-version N   of lines that bring none of their own, 0 if not given\n"
+     "  --json               as JSON\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb reconcile --issuer 11410800000000000X all-2026-11.csv\n",
+     command_reconcile},
+    {"outbox list", "[--dead | --all]", "List what issuing authorities are still to be told",
+     "  --dead               those that were given up\n"
+     "  --all                delivered ones too\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb outbox list --dead\n",
+     command_outbox_list},
+    {"outbox retry", "(ID | --dead)", "Try again to tell an authority what was given up",
+     "The message keeps its id, by which the authority knows it.\n"
+     "\n"
+     "  --dead               all that were given up\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb outbox retry --dead\n",
+     command_outbox_retry},
+    {"key create", "[--use USE] [--file FILE] [--from TIME] [--until TIME] [--name NAME]",
+     "Make a key that signs codes, receipts, webhooks, the evidence log or cosignatures",
+     "Adds it to the file, or makes the file. It is published at once. A log's and a witness's key\n"
+     "have a file of their own, which must not be there yet; printed is what others check with.\n"
+     "\n"
+     "  --use USE            code; receipt: what partners and inspectors get; webhook: what\n"
+     "                       authorities are told; evidence: the log; witness; code if not given\n"
+     "  --name NAME          of a log (if not given, the host of public.origin and /evidence) or a\n"
+     "                       witness\n"
      "  --from TIME          when it begins to sign, now if not given\n"
      "  --until TIME         when it retires, 365 days later if not given\n"
      KEY_FILE_OPTION
@@ -271,7 +320,7 @@ const struct command commands[] = {
      "For tests and emergencies: nobody has proved who he is. All but holders need a registered\n"
      "client, which must be open and of this role, and get no more than its scopes.\n"
      "\n"
-     "  --role ROLE          holder, inspector, partner, issuer or system\n"
+     "  --role ROLE          holder, inspector, partner, issuer, system or auditor\n"
      "  --holder-number N    a holder's citizen number or credit code; - reads it from standard\n"
      "                       input, where other users of the machine can't see it\n"
      "  --subject S          a holder's id; an inspector's AGENCY/OFFICER\n"
@@ -301,6 +350,19 @@ const struct command commands[] = {
      "\n"
      "Example: jwb qr read code.png | jwb code show\n",
      command_code_show},
+    {"receipt check", "[TEXT | FILE | -] [--keys FILE]",
+     "Check the receipt of an enforcement action",
+     "TEXT is what a scanner reads from a printed receipt (jwb-receipt:...); FILE has that, or the\n"
+     "COSE message; without either standard input has it. Checks form, key and signature, in this\n"
+     "order. Exit status 0 only when the receipt is genuine: then what stands in it is shown. It\n"
+     "says what was done, not what became of it since.\n"
+     "\n"
+     "  --keys FILE          the gateway's /.well-known/jwks.json; without it the gateway's own key\n"
+     "                       file\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb qr read receipt.png | jwb receipt check --keys jwks.json\n",
+     command_receipt_check},
     {"qr write", "TEXT|- (--out FILE.png|FILE.svg | --terminal)", "Draw a text as a QR picture",
      "TEXT - is read from standard input.\n"
      "\n"
@@ -312,12 +374,77 @@ const struct command commands[] = {
     {"qr read", "FILE.png", "Read the text of a QR picture",
      "Example: jwb qr read code.png\n",
      command_qr_read},
-    {"evidence list", "FILE...", "List a gateway's journals of displays and verifies",
-     "One JSON object a line, oldest first in each file. Journals hold no name and no number of a\n"
+    {"evidence list", "FILE|FOLDER...", "List a gateway's journals, or an evidence log by its folder",
+     "One JSON object a line, oldest first in each. Evidence holds no name and no number of a\n"
      "person.\n"
      "\n"
      "Example: jwb evidence list /var/lib/jwb/evidence/journal-*.jwbj\n",
      command_evidence_list},
+    {"evidence verify", "[--checkpoint FILE] [--witness KEY]... [--log FOLDER] [--key KEY]",
+     "Check the evidence log from its first entry to its last",
+     "Every entry, every hash, the newest checkpoint and its signature. Without an older checkpoint\n"
+     "or a witness's cosignature it can't be told from a log that was rewritten as a whole by who\n"
+     "has its key.\n"
+     "\n"
+     "  --checkpoint FILE    one that was kept: the log must have grown from it\n"
+     "  --witness KEY        a witness's verifier key, which must have cosigned; may be repeated\n"
+     LOG_OPTIONS
+     "\n"
+     "Example: jwb evidence verify --checkpoint kept-in-march.txt\n",
+     command_evidence_verify},
+    {"evidence prove", "REQUEST-ID [--out FOLDER] [--log FOLDER] [--key KEY]",
+     "Write proofs that stand on their own for what a request left in the log",
+     "REQUEST-ID is what the answer had in X-Request-Id. One file for each entry, with the entry,\n"
+     "its path to the root and the signed checkpoint: REQUEST-ID-1.tlog-proof, ...\n"
+     "\n"
+     "  --out FOLDER         where to, the present folder if not given\n"
+     LOG_OPTIONS
+     "\n"
+     "Example: jwb evidence prove 0f3c9a5b7e1d2468\n",
+     command_evidence_prove},
+    {"evidence check", "PROOF --key KEY [--witness KEY]...", "Check such a proof, anywhere",
+     "Prints the entry. Needs neither configuration nor network.\n"
+     "\n"
+     "  --key KEY            the log's verifier key, which you trust\n"
+     "  --witness KEY        a witness's, which must have cosigned; may be repeated\n"
+     "\n"
+     "Example: jwb evidence check 0f3c9a5b7e1d2468-1.tlog-proof --key \"$(cat log.vkey)\"\n",
+     command_evidence_check},
+    {"evidence consistency", "OLD NEW [--log FOLDER] [--key KEY]",
+     "Show that nothing was rewritten between two checkpoints",
+     "OLD and NEW are files of checkpoints, which the log's key signed.\n"
+     "\n"
+     LOG_OPTIONS
+     "\n"
+     "Example: jwb evidence consistency january.txt june.txt\n",
+     command_evidence_consistency},
+    {"evidence key", "", "Print the verifier key of the evidence log",
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb evidence key > log.vkey\n",
+     command_evidence_key},
+    {"archive export", "--before DATE --out FOLDER [--remove]",
+     "Take evidence whose time has passed out of the log, as a package that proves itself",
+     "What is due is in the configuration's retention.*; of this what is older than DATE, in full\n"
+     "bundles of 256. With nothing due no folder is made. Works on a running system.\n"
+     "\n"
+     "  --before DATE        2027-01-01, or a time\n"
+     "  --out FOLDER         the package; must not be there yet\n"
+     "  --remove             then, once it was read back and its manifest's hash is evidence, remove\n"
+     "                       from the log and the journals what is in it. If that is cut off, do it\n"
+     "                       again with another folder\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb archive export --before 2024-01-01 --out /srv/archive/2023 --remove\n",
+     command_archive_export},
+    {"archive check", "FOLDER [--key KEY]", "Check such a package, anywhere",
+     "Each entry, hash and proof, to the last octet. Needs neither configuration nor network.\n"
+     "\n"
+     "  --key KEY            the log's verifier key, which you trust; without it the package's own\n"
+     "                       is believed, and printed\n"
+     "\n"
+     "Example: jwb archive check /srv/archive/2023 --key \"$(cat log.vkey)\"\n",
+     command_archive_check},
 };
 /* clang-format on */
 const size_t command_count = sizeof commands / sizeof commands[0];

@@ -1,11 +1,15 @@
 #include "cli/desk.h"
 
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "evidence/journal.h"
 #include "gateway/config/keyfile.h"
 #include "protocol/identifier.h"
+#include "registry/event.h"
 
 #define DEFAULT_CONFIG "/etc/jwb/gateway.yaml"
 
@@ -35,18 +39,60 @@ static bool open_registry(struct desk *desk, bool create, struct buf *why)
     return desk->reader;
 }
 
+static void name_operator(struct desk *desk)
+{
+    const struct passwd *user = getpwuid(getuid());
+    if (user)
+        snprintf(desk->operator, sizeof desk->operator, "%s", user->pw_name);
+    else
+        snprintf(desk->operator, sizeof desk->operator, "uid %u", (unsigned)getuid());
+}
+
+struct registry_actor desk_actor(const struct desk *desk)
+{
+    return (struct registry_actor){
+        .role = TOKEN_ROLE_OPERATOR,
+        .acting = JOURNAL_ACTING_NONE,
+        .subject = bytes_str(desk->operator),
+        .purpose = bytes_str(command_words),
+    };
+}
+
+static enum registry_error commit(struct desk *desk, struct registry_change *change)
+{
+    const struct registry_actor given = change->actor;
+    change->actor = desk_actor(desk);
+    change->actor.reference = given.reference;
+    if (given.purpose.len)
+        change->actor.purpose = given.purpose;
+    return registry_commit(desk->registry, change);
+}
+
+/* What an operator reads or changes is evidence before he sees it. */
+static bool note_command(struct desk *desk, struct buf *why)
+{
+    struct registry_change note = {.kind = CHANGE_NOTE, .event_kind = EVENT_OPERATOR};
+    enum registry_error error = commit(desk, &note);
+    if (error)
+        buf_printf(why, "%s: this command can't be noted as evidence: %s",
+                   desk->config->registry_path, registry_error_text(error));
+    return !error;
+}
+
 bool desk_open(struct desk *desk, const char *config_path, enum desk_registry wanted)
 {
     char text[1024];
     struct buf why = BUF_OVER(text);
     *desk = (struct desk){0};
+    name_operator(desk);
     if (!config_path)
         config_path = getenv("JWB_CONFIG");
     if (config_path && !*config_path)
         config_path = NULL;
     desk->config = config_read(config_path ? config_path : DEFAULT_CONFIG, &why);
-    if (desk->config &&
-        (wanted == DESK_CONFIG_ONLY || open_registry(desk, wanted == DESK_REGISTRY_CREATE, &why)))
+    if (desk->config && (wanted == DESK_CONFIG_ONLY ||
+                         (open_registry(desk, wanted == DESK_REGISTRY_CREATE, &why) &&
+                          (wanted == DESK_REGISTRY_UNNOTED || note_command(desk, &why)))))
         return true;
     if (!desk->config && !config_path)
         buf_put_str(&why, " (--config or $JWB_CONFIG name another file)");
@@ -140,7 +186,7 @@ bool desk_read(enum registry_error error)
 
 bool desk_commit(struct desk *desk, struct registry_change *change, const char *not_found)
 {
-    enum registry_error error = registry_commit(desk->registry, change);
+    enum registry_error error = commit(desk, change);
     if (error == REGISTRY_OK)
         return true;
     if (error == REGISTRY_ERR_NOT_FOUND)

@@ -9,14 +9,16 @@ struct command;
 
 struct desk {
     struct config *config;
-    struct registry *registry; /* NULL: only the configuration was asked for */
+    char operator[REGISTRY_CASE_BYTES_MAX]; /* who runs the command: his name on the machine */
+    struct registry *registry;              /* NULL: only the configuration was asked for */
     struct registry_reader *reader;
 };
 
 enum desk_registry {
     DESK_CONFIG_ONLY,
-    DESK_REGISTRY,        /* which must be there */
-    DESK_REGISTRY_CREATE, /* or is made */
+    DESK_REGISTRY,         /* which must be there; the command is noted in it, as evidence */
+    DESK_REGISTRY_CREATE,  /* or is made */
+    DESK_REGISTRY_UNNOTED, /* restored from a backup: it is to be put right first */
 };
 
 /* config_path NULL: $JWB_CONFIG, else /etc/jwb/gateway.yaml. False after a complaint, with nothing
@@ -35,7 +37,10 @@ bool desk_find_holder(struct desk *desk, const char *argument, const char *what,
 bool desk_find_client(struct desk *desk, const char *id, struct registry_client *client);
 /* Was it read? Else complains. */
 bool desk_read(enum registry_error error);
-/* Commits; false after a complaint. `not_found` is the sentence for REGISTRY_ERR_NOT_FOUND. */
+/* The operator and his command, as evidence names them; views into the desk. */
+struct registry_actor desk_actor(const struct desk *desk);
+/* Commits in the operator's name; false after a complaint. `not_found` is the sentence for
+ * REGISTRY_ERR_NOT_FOUND. */
 bool desk_commit(struct desk *desk, struct registry_change *change, const char *not_found);
 
 /* All of a command that has no options and arguments of its own: does one thing with the registry.

@@ -153,6 +153,7 @@ static int import(const char *config, struct import_options *options, bool json)
         return EXIT_FAILURE;
     struct screen screen = {.terminal = isatty(STDERR_FILENO) == 1, .told_us = clock_mono_us()};
     struct import_report *report = check_alloc(sizeof *report);
+    options->actor = desk_actor(&desk);
     options->rejected = show_bad_line;
     options->progress = show_progress;
     options->context = &screen;

@@ -1,5 +1,6 @@
-/* Keys that sign licence codes or receipts, and secrets. Whoever changes a key file holds its
- * folder's lock, so that a revocation and a new key made at the same time are both kept. */
+/* Keys that sign licence codes, receipts and webhooks; those of evidence logs and witnesses, each
+ * in a file of its own; secrets. Whoever changes a key file holds its folder's lock, so that a
+ * revocation and a new key made at the same time are both kept. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/desk.h"
+#include "evidence/note.h"
 #include "gateway/config/keyfile.h"
 
 #define KEY_LIFE_S (365 * 86400)
@@ -132,19 +134,68 @@ static enum key_act create_key(struct key_job *job, struct keyfile *keys)
     return KEY_ACT_FAILED;
 }
 
+/* The log's name: the origin's host, and what its address goes on with. */
+static void name_log(const struct config *config, struct buf *name)
+{
+    const char *host = strstr(config->public_origin, "://");
+    buf_printf(name, "%s/evidence", host ? host + 3 : config->public_origin);
+}
+
+/* A log's key, or a witness's. */
+static int create_note_key(const char *config, const char *file, const char *name,
+                           enum note_type type)
+{
+    char path[4096], own_name[NOTE_NAME_BYTES_MAX + 1], text[1024];
+    struct buf to = BUF_OVER(path), named = BUF_OVER(own_name), why = BUF_OVER(text);
+    struct note_signer signer;
+    struct desk desk;
+    if (!desk_open(&desk, config, DESK_CONFIG_ONLY))
+        return EXIT_FAILURE;
+    bool of_log = type == NOTE_ED25519;
+    buf_put_str(&to, file ? file : of_log ? desk.config->evidence_key : desk.config->witness_key);
+    if (name)
+        buf_put_str(&named, name);
+    else
+        name_log(desk.config, &named);
+    desk_close(&desk);
+    if (!buf_ok(&to) || !buf_ok(&named))
+        return command_failed("the key's file or name is too long");
+    bool made = note_key_create(buf_cstr(&to), buf_cstr(&named), type, &signer, &why);
+    crypto_wipe(signer.seed, sizeof signer.seed);
+    if (!made)
+        return command_failed_why(&why);
+    named = (struct buf)BUF_OVER(text);
+    note_verifier_write(&signer.verifier, &named);
+    printf("%s\n", buf_cstr(&named));
+    fprintf(stderr, "jwb: %s has the key; the line above is what others check with\n",
+            buf_cstr(&to));
+    return EXIT_SUCCESS;
+}
+
 int command_key_create(const struct command *command, int argc, char **argv)
 {
-    const char *config = NULL, *file = NULL, *use = "code", *from = NULL, *until = NULL;
+    const char *config = NULL, *file = NULL, *use = "code", *from = NULL, *until = NULL,
+               *name = NULL;
     const struct command_option options[] = {{"config", &config, NULL}, {"file", &file, NULL},
                                              {"use", &use, NULL},       {"from", &from, NULL},
-                                             {"until", &until, NULL},   {NULL, NULL, NULL}};
+                                             {"until", &until, NULL},   {"name", &name, NULL},
+                                             {NULL, NULL, NULL}};
     int64_t now = clock_wall_s();
     struct key_job job = {.act = create_key, .create = true, .now = now, .from = now};
     if (!command_read(command, argc, argv, options, NULL, 0, 0) ||
         !command_time(command, "--from", from, &job.from))
         return EXIT_USAGE;
-    if (!key_use_read(bytes_str(use), &job.use))
-        return command_misused(command, "--use is code or receipt");
+    bool of_log = !strcmp(use, "evidence"), of_witness = !strcmp(use, "witness");
+    if ((of_log || of_witness) && (from || until))
+        return command_misused(command, "a log's or a witness's key has no dates");
+    if (of_witness && !name)
+        return command_misused(command, "a witness has a --name, like audit.example.cn/witness");
+    if (of_log || of_witness)
+        return create_note_key(config, file, name, of_log ? NOTE_ED25519 : NOTE_COSIGNATURE);
+    if (name || !key_use_read(bytes_str(use), &job.use))
+        return command_misused(command, name ? "--name is for a log's or a witness's key"
+                                             : "--use is code, receipt, webhook, evidence or "
+                                               "witness");
     job.until = job.from + KEY_LIFE_S;
     if (!command_time(command, "--until", until, &job.until))
         return EXIT_USAGE;

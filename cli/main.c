@@ -21,7 +21,7 @@ static size_t print_list(FILE *out, const char *first_word)
             continue;
         if (printed++ == 0)
             fputs("usage: jwb COMMAND ...\n\n", out);
-        fprintf(out, "  %-19s %s\n", words, commands[i].summary);
+        fprintf(out, "  %-21s %s\n", words, commands[i].summary);
     }
     return printed;
 }
@@ -29,8 +29,8 @@ static size_t print_list(FILE *out, const char *first_word)
 static void print_all(FILE *out)
 {
     print_list(out, NULL);
-    fputs("\n  help [COMMAND]      explain a command\n"
-          "  --version           print the version\n"
+    fputs("\n  help [COMMAND]        explain a command\n"
+          "  --version             print the version\n"
           "\n"
           "Commands that need the gateway's configuration find it by --config FILE, else by\n"
           "$JWB_CONFIG, else in /etc/jwb/gateway.yaml.\n"
@@ -83,11 +83,13 @@ static int run(int argc, char **argv)
     const struct command *command = command_find(argc, argv);
     if (!command)
         return unknown(argc, argv);
-    if (asks_for_help(argc - 2, argv + 2)) {
+    int words = command_word_count(command);
+    if (asks_for_help(argc - words, argv + words)) {
         print_command(command);
         return EXIT_SUCCESS;
     }
-    return command->run(command, argc - 1, argv + 1);
+    command_words = command->words;
+    return command->run(command, argc - words + 1, argv + words - 1);
 }
 
 int main(int argc, char **argv)

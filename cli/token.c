@@ -50,9 +50,10 @@ static const char *wrong_asker(const struct mint *m)
     case TOKEN_ROLE_PARTNER:
     case TOKEN_ROLE_ISSUER:
     case TOKEN_ROLE_SYSTEM:
+    case TOKEN_ROLE_AUDITOR:
         return m->client ? NULL : "this role needs --client ID";
     default:
-        return "--role is holder, inspector, partner, issuer or system";
+        return "--role is holder, inspector, partner, issuer, system or auditor";
     }
 }
 
