@@ -57,6 +57,34 @@ test('a token of fewer scopes does what they name, and nothing else', async (t) 
       assert.equal((await request(token)).status, expected[i], `${what} by ${i}`);
 });
 
+test('what needs one scope is not done with all the others of the role', async (t) => {
+  const site = await Site.start(t);
+  const { gateway } = site;
+  const get = (path) => (token) => ask(gateway, 'GET', path, { token });
+  const key = { 'idempotency-key': 'scopes-of-a-token' };
+  const delivers = ['licences/A', 'licences/A/status', 'licences:import', `actions/${NOBODY}/decision`, `objections/${NOBODY}`].map((path) =>
+    (token) => ask(gateway, path === 'licences/A' ? 'PUT' : 'POST', `/v1/issuer/${path}`, { token, body: '{' }));
+  for (const [role, scope, others, requests] of [
+    ['inspector', 'enforce', 'verify status lookup object', [(token) => post(gateway, '/v1/enforcement/actions', token, {}, key),
+      get(`/v1/enforcement/actions/${NOBODY}`), get(`/v1/enforcement/actions/${NOBODY}/receipt`)]],
+    ['inspector', 'object', 'verify status lookup enforce', [(token) => post(gateway, '/v1/objections', token, {}), get('/v1/objections')]],
+    ['holder', 'object', 'display verify consent trace', [(token) => post(gateway, '/v1/objections', token, {}), get('/v1/objections')]],
+    ['holder', 'trace', 'display verify consent object', [get(`/v1/licences/${NOBODY}/trace`)]],
+    ['issuer', 'trace', 'verify status deliver', [get(`/v1/licences/${NOBODY}/trace`)]],
+    ['issuer', 'deliver', 'verify status trace', [...delivers, get('/v1/issuer/actions'), get('/v1/issuer/objections'),
+      get('/v1/issuer/reconciliation'), get('/v1/issuer/quality')]],
+  ]) {
+    const asker = { inspector: ['--subject', 'traffic-police/0417', '--client', 'terminal-7'], holder: ['--subject', NOBODY],
+      issuer: ['--client', 'authority'] }[role];
+    const [one, rest] = [await site.token(role, ...asker, '--scope', scope), await site.token(role, ...asker, '--scope', others)];
+    for (const [i, request] of requests.entries()) {
+      assert.notEqual((await request(one)).status, 403, `${role} ${scope} ${i}`);
+      const answer = await request(rest);
+      assert.deepEqual([answer.status, answer.json().code], [403, 'forbidden'], `${role} ${others} ${i}`);
+    }
+  }
+});
+
 test('a licence of somebody else is told like one that does not exist', async (t) => {
   const site = await Site.start(t);
   const { gateway } = site;

@@ -2,7 +2,7 @@
 // something else; nor is one whose octets are no such JSON.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { BASIS, DRIVING, MATTER, NOBODY, routes } from './lib/answers.mjs';
+import { BASIS, DRIVING, keyOf, MATTER, NOBODY, routes } from './lib/answers.mjs';
 import { ask, fits } from './lib/schema.mjs';
 import { Site } from './lib/site.mjs';
 
@@ -18,6 +18,13 @@ const GOOD = {
   lookUp: [{ holder_number: 'H', case_number: '1', reason: 'accident', type: DRIVING },
     { licence_number: 'L', case_number: '1', reason: 'accident' }],
   retrieveLicences: [{ matter: MATTER, holder_number: '1', types: [DRIVING], operator: '4', legal_basis: BASIS }],
+  placeAction: [{ licence: NOBODY, action: 'seize', case_number: '1', reason: '某', evidence_hash: 'AB'.repeat(32) },
+    { licence: 'L', action: 'restore', case_number: '1', reason: '某' }],
+  makeObjection: [{ licence: NOBODY, field: 'valid_until', claimed: '某', attachment: 'ab'.repeat(32) }],
+  putLicence: [{ ZZMC: '某', ZZLXDM: 'T1', ZZBH: '1', ZZBFJG: '某', CZZT: '某', CZZTDM: '1', CZZTDMLXDM: '999', ZZYXQJZRQ: '', SJBBH: 1 }],
+  setStatus: [{ status: '03' }, { status: 'valid' }],
+  decideAction: [{ decision: 'confirm', reason: null }, { decision: 'revert', reason: '某' }],
+  decideObjection: [{ state: 'checking' }, { state: 'refused', reason: '某' }],
   applyForAccess: [{ matter: MATTER, types: [DRIVING], fields: ['type'], purpose: 'service', legal_basis: BASIS }],
 };
 const endpoints = routes.filter(({ operation }) => operation.requestBody?.content['application/json']);
@@ -33,12 +40,13 @@ function* changed(good) {
     yield { ...less, [name.toUpperCase()]: good[name] };
   }
   yield { ...good, more: 1 };
+  yield {};
 }
 // What is no JSON, or could be read in two ways.
 function* broken(good) {
   const text = JSON.stringify(good), [name] = Object.keys(good);
   yield* ['', ' ', '{', text.slice(0, -1), `${text}}`, `${text}${text}`, `[${text}]`, `\ufeff${text}`, 'null', '1', '"x"',
-    '[]', '{}', Buffer.from(text, 'utf16le'), text.replace(/}$/, `,"${name}":${JSON.stringify(good[name])}}`),
+    '[]', Buffer.from(text, 'utf16le'), text.replace(/}$/, `,"${name}":${JSON.stringify(good[name])}}`),
     text.replace(/}$/, `,"\\u00${name.charCodeAt(0).toString(16)}${name.slice(1)}":"1"}`), text.replace(/}$/, ',}'),
     `{"${name}":"\\ud800"}`, Buffer.from(`{"${name}":"\xff\xfe"}`, 'latin1'), '{"a":'.repeat(100)];
 }
@@ -49,7 +57,8 @@ test('a body that the description does not allow is malformed, of whichever memb
   for (const { operation, method, path, roles } of endpoints) {
     const name = operation.operationId, { schema } = operation.requestBody.content['application/json'];
     const token = await site.token(roles[0] ?? 'inspector');
-    const send = (body) => ask(site.gateway, method, path, { token, headers: JSON_TYPE, body });
+    const send = (body) => ask(site.gateway, method, path.replace('*', NOBODY),
+      { token, headers: { ...JSON_TYPE, ...keyOf(operation) }, body });
     const malformed = async (body) => {
       const answer = await send(body);
       assert.equal(answer.status, 400, `${name} ${body}: ${answer.body}`);

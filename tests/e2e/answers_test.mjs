@@ -3,13 +3,15 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import test from 'node:test';
-import { addFriend, BASIS, DRIVING, MATTER, mint, problems, refusals, routes, runRows, world } from './lib/answers.mjs';
+import { addDelivered, addFriend, BASIS, DRIVING, MATTER, mint, problems, refusals, routes, runRows, world } from './lib/answers.mjs';
 import { ROWS, UNSEEN } from './lib/answer_rows.mjs';
 import { raw } from './lib/raw.mjs';
 import { ask, assertAllowed, openapi, operations, source } from './lib/schema.mjs';
 import { Site, until } from './lib/site.mjs';
 
 const shown = (w, token) => w.gateway.request('GET', '/v1/licences', { token });
+// At 1, whatever is written to a file fails, as on a full disk.
+const limitFiles = (gateway, soft) => execFileSync('prlimit', ['--pid', String(gateway.child.pid), `--fsize=${soft}:unlimited`]);
 
 test('the description names the endpoints, problems, words and fields that the sources name', () => {
   assert.deepEqual(routes.filter((r) => !r.operation), [], 'routes that are not described');
@@ -33,6 +35,16 @@ test('the description names the endpoints, problems, words and fields that the s
   const lookUp = operations.find((o) => o.operationId === 'lookUp').requestBody.content['application/json'].schema;
   assert.deepEqual(words('gateway/lookups.c', '#define LOOKUP_REASONS(', /R\("(\w+)"\)/g),
     sorted(lookUp.properties.reason.enum));
+  const actions = 'registry/action.h';
+  assert.deepEqual(words(actions, '#define ACTION_KINDS(', /A\([A-Z_]+, "(\w+)"/g), sorted(schemas.ActionWord.enum));
+  assert.deepEqual(words(actions, '#define ACTION_STATES(', /S\([A-Z_]+, "(\w+)"/g), sorted(schemas.ActionState.enum));
+  assert.deepEqual(words('registry/issuing.h', '#define OBJECTION_STATES(', /S\([A-Z_]+, "(\w+)"/g),
+    sorted(schemas.ObjectionState.enum));
+  assert.deepEqual(words('protocol/token.h', '#define TOKEN_SCOPES(', /S\([A-Z_]+, "(\w+)"/g),
+    sorted(operations.find((o) => o.operationId === 'oauthMetadata').responses['200'].content['application/json']
+      .schema.properties.scopes_supported.items.enum));
+  assert.deepEqual(words('registry/import_record.h', '#define IMPORT_COLUMNS(', /C\([A-Z_]+, *"(\w+)"/g),
+    sorted(Object.keys(schemas.Record.properties)));
   const fields = [...source('gateway/config/field.def').matchAll(/^FIELD\(\w+,\s+"(\w+)"/gm)].map((m) => m[1]);
   assert.deepEqual(schemas.FieldName.enum, fields);
   assert.deepEqual(Object.keys(schemas.Face.properties), fields);
@@ -48,9 +60,11 @@ test('the table has every answer that is described, and every problem and OAuth 
 });
 
 test('a gateway in good health gives the answers described, problems in the language asked for', async (t) => {
-  const w = await world(t, { clients: ['narrow', 'small', 'guesser', 'narrowSystem', 'smallSystem', 'gone'] });
+  const w = await world(t, { clients: ['narrow', 'small', 'guesser', 'narrowSystem', 'smallSystem', 'gone', 'narrowTerminal',
+    'narrowAuthority', 'smallAuditor'] });
   const { site, gateway } = w;
   await addFriend(w);
+  await addDelivered(w);
   await site.jwb('hold', 'place', w.seized, '--agency', 'traffic-police', '--case', '1');
   w.displayOnly = await mint(w, '--scope', 'display');
   w.code = await gateway.display(w.holder, w.valid);
@@ -73,14 +87,14 @@ test('a gateway in good health gives the answers described, problems in the lang
 });
 
 test('without a place for evidence, Redis or a registry it says what it can\'t do, and no more', async (t) => {
-  const w = await world(t, { clients: ['small', 'smallSystem'] });
+  const w = await world(t, { clients: ['small', 'smallSystem', 'smallAuditor'] });
   const { site, gateway } = w;
   await addFriend(w);
+  await addDelivered(w);
   w.code = await gateway.display(w.holder, w.valid);
-  const limit = (soft) => execFileSync('prlimit', ['--pid', String(gateway.child.pid), `--fsize=${soft}:unlimited`]);
-  limit(1); // whatever is written to a file fails, as on a full disk
+  limitFiles(gateway, 1);
   await runRows(t, ROWS, 'diskless', w);
-  limit('unlimited');
+  limitFiles(gateway, 'unlimited');
   assert.equal((await gateway.verdict(w.code, w.inspector)).result, 'valid');
 
   await site.stopRedis();
@@ -119,27 +133,41 @@ test('with all keys retired nothing can be displayed, and what was displayed sti
     return site.startGateway('gateway');
   } });
   w.code = await w.gateway.display(w.holder, w.valid);
+  await addDelivered(w);
   await until(() => w.gateway.json('POST', '/v1/codes', w.holder, { licence: w.valid }), (a) => a.status === 503);
   await runRows(t, ROWS, 'keyless', w);
   assert.equal((await w.gateway.verdict(w.code, w.inspector)).result, 'valid');
 });
 
-test('what is no request that can be understood is refused as described', async (t) => {
-  const { gateway } = await Site.start(t, { licences: 0 });
-  const head = 'POST /v1/verify HTTP/1.1\r\nhost: localhost\r\n';
-  const ways = [
-    [400, 'malformed_request', `${head}content-length: 1\r\ncontent-length: 1\r\n\r\n1`],
-    [413, 'body_too_large', `${head}content-length: 16385\r\n\r\n`],
-    [417, 'malformed_request', `${head}expect: a miracle\r\ncontent-length: 1\r\n\r\n1`],
-    [431, 'header_too_large', `${head}x: ${'y'.repeat(9000)}\r\n\r\n`],
-  ];
-  for (const [status, code, text] of ways) {
+test('what is no request that can be understood, or has a body that can\'t be taken now, is refused as described', async (t) => {
+  const site = await Site.start(t, { licences: 0, config: { imports: { running_max: 1 } } });
+  const { gateway } = site;
+  const head = 'POST /v1/verify HTTP/1.1\r\nhost: localhost\r\n', bulk = '/v1/issuer/licences:import';
+  const large = `POST ${bulk} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${await site.token('issuer')}\r\n`
+    + 'content-length: 2\r\n\r\n{';
+  const refused = async (status, code, text, target = '/v1/verify') => {
     const { answers } = await raw(gateway, text);
     assert.deepEqual(answers.map((a) => a.status), [status], text.slice(0, 80));
     assert.equal(JSON.parse(answers[0].body).code, code);
-    assertAllowed('POST', '/v1/verify', answers[0]);
-  }
-  assert.deepEqual(ways.map(([status, code]) => ({ status, code })), refusals);
+    assertAllowed('POST', target, answers[0]);
+    return { status, code };
+  };
+  const told = [
+    await refused(400, 'malformed_request', `${head}content-length: 1\r\ncontent-length: 1\r\n\r\n1`),
+    await refused(413, 'body_too_large', `${head}content-length: 16385\r\n\r\n`),
+    await refused(417, 'malformed_request', `${head}expect: a miracle\r\ncontent-length: 1\r\n\r\n1`),
+    await refused(431, 'header_too_large', `${head}x: ${'y'.repeat(9000)}\r\n\r\n`),
+  ];
+  let first;
+  const held = raw(gateway, large, (socket) => { first = socket; });
+  await until(() => gateway.metric('http_spooled'), (n) => n === 1);
+  told.push(await refused(503, 'overloaded', `${large}}`, bulk));
+  first.destroy();
+  await held;
+  await until(() => gateway.metric('http_spooled'), (n) => n === 0);
+  limitFiles(gateway, 1);
+  told.push(await refused(503, 'overloaded', `${large}}`, bulk));
+  assert.deepEqual(told, refusals);
 });
 
 test('each step\'s time is in Server-Timing when the configuration says so, and only then', async (t) => {

@@ -15,7 +15,8 @@ const files = (site) => fs.readdirSync(site.path('evidence-gateway')).filter((na
   .map((name) => site.path(`evidence-gateway/${name}`));
 async function records(site) {
   const text = await site.jwb('evidence', 'list', ...files(site));
-  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+    .filter(({ kind }) => kind === 'display' || kind === 'verify');
 }
 const limit = (gateway, bytes) => run('prlimit', ['--pid', String(gateway.child.pid), `--fsize=${bytes}:unlimited`]);
 

@@ -1,7 +1,6 @@
 // Acting for others: one licence entrusted by its holder, all of an enterprise's by its representative;
 // listed, ended, and over when their time is.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import test from 'node:test';
 import { Site, until } from './lib/site.mjs';
 
@@ -24,11 +23,6 @@ const list = async (gateway, asker) => (await gateway.request('GET', '/v1/mandat
 const end = (gateway, asker, id) => gateway.request('DELETE', `/v1/mandates/${id}`, { token: asker.token });
 const display = (gateway, asker, licence) => gateway.json('POST', '/v1/codes', asker.token, { licence });
 const codeOf = (answer) => [answer.status, answer.json().code];
-async function records(site) {
-  const folder = site.path('evidence-gateway');
-  const files = fs.readdirSync(folder).filter((name) => name.endsWith('.jwbj')).map((name) => `${folder}/${name}`);
-  return (await site.jwb('evidence', 'list', ...files)).split('\n').filter(Boolean).map((line) => JSON.parse(line));
-}
 
 test('a holder entrusts one licence: this one is displayed by the other, until it is ended, by either', async (t) => {
   const site = await Site.start(t);
@@ -68,7 +62,7 @@ test('a holder entrusts one licence: this one is displayed by the other, until i
     assert.equal(ended.body.length, 0);
     assert.equal((await display(gateway, friend, one.id)).status, 404);
     assert.deepEqual(codeOf(await end(gateway, ender, id)), [404, 'mandate_not_found']);
-    const kept = (await records(site)).filter((r) => r.kind === 'mandate' && r.reference === id);
+    const kept = (await site.evidence()).filter((r) => r.kind === 'mandate' && r.reference === id);
     assert.deepEqual(kept.map((r) => [r.purpose, r.acting, r.role]), [['given', 'entrusted', 'holder'], ['ended', 'entrusted', 'holder']]);
   }
 });

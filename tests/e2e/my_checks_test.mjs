@@ -65,7 +65,7 @@ test('each look is told once, newest first, with who, why and what was shown, an
     assert.ok(!text.includes(secret), secret);
   const theirs = await checks(gateway, other);
   assert.deepEqual(theirs.checks.map((c) => c.kind), ['display']);
-  const all = (await site.jwb('evidence', 'list', ...files(site))).split('\n').filter(Boolean).map((l) => JSON.parse(l));
+  const all = await site.evidence();
   assert.equal(all.filter((r) => r.kind === 'read').length, 3, 'reading is evidence too');
 });
 

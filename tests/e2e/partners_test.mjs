@@ -34,9 +34,7 @@ class Partners {
   }
   async jwks() { return (await this.gateway.request('GET', '/.well-known/jwks.json')).json(); }
   async records(kind) {
-    const files = fs.readdirSync(this.site.path('evidence-gateway')).map((name) => this.site.path(`evidence-gateway/${name}`));
-    return (await this.site.jwb('evidence', 'list', ...files)).split('\n').filter(Boolean).map((line) => JSON.parse(line))
-      .filter((record) => record.kind === kind);
+    return (await this.site.evidence()).filter((record) => record.kind === kind);
   }
   async place() {
     return /place \[(\d+), (\d+)\]/.exec(await this.site.jwb('licence', 'show', this.licence.id)).slice(1).map(Number);
@@ -181,9 +179,10 @@ test('the four refusals are the same octets under the same headers, each counted
   const records = (await p.records('check')).filter((r) => !r.place);
   assert.equal(records.length, answers.length);
   for (const { at, at_us: _, request, ...record } of records)
-    assert.deepEqual(record, { kind: 'check', role: 'partner', subject: '', client: 'car-rental', place: null, result: 'invalid',
+    assert.deepEqual(record, { kind: 'check', role: 'partner', subject: '', client: 'car-rental', licence: null, type: null,
+      place: null, result: 'invalid',
       reason: 'none', cti: null, acting: null, fields: [], purpose: 'car_rental', reference: '' }, `${at} ${request}`);
-  const journal = fs.readdirSync(p.site.path('evidence-gateway')).map((name) => p.site.read(`evidence-gateway/${name}`));
+  const journal = fs.readdirSync(p.site.path('evidence-gateway')).filter((name) => name.endsWith('.jwbj')).map((name) => p.site.read(`evidence-gateway/${name}`));
   for (const text of [...journal, p.gateway.text()])
     for (const secret of [p.licence.number, p.licence.holder_name, other.CZZT]) assert.ok(!text.includes(secret));
 });
@@ -239,16 +238,17 @@ test('every answer to a partner has a receipt that others can verify, through a 
   const old = (await p.check()).json().receipt;
 
   const before = await p.jwks();
-  assert.deepEqual(before.keys.map((k) => k.jwb_use), [undefined, 'receipt']);
+  assert.deepEqual(before.keys.map((k) => k.jwb_use), [undefined, 'receipt', 'webhook']);
   await p.site.jwb('key', 'create', '--use', 'receipt', '--from', String(Math.floor(Date.now() / 1000) + 1));
   p.gateway.child.kill('SIGHUP');
-  const { keys } = await until(() => p.jwks(), (jwks) => jwks.keys.length === 3);
+  const { keys } = await until(() => p.jwks(), (jwks) => jwks.keys.length === 4);
   const kids = keys.map((k) => k.kid);
   const listed = async () => (await p.site.jwb('key', 'list')).trim().split('\n').map((line) => line.split(/ {2,}/).slice(0, 3));
-  const now = await until(listed, (list) => list[2][2] === 'signs now');
+  const now = await until(listed, (list) => list[3][2] === 'signs now');
   await verified(await p.check());
   assert.equal((await verifyReceipt(Buffer.from(old, 'base64url'), await p.jwks())).result, 'ok', 'the old key stays');
-  assert.deepEqual(now, [[kids[0], 'code', 'signs now'], [kids[1], 'receipt', 'replaced'], [kids[2], 'receipt', 'signs now']]);
+  assert.deepEqual(now, [[kids[0], 'code', 'signs now'], [kids[1], 'receipt', 'replaced'],
+    [kids[2], 'webhook', 'signs now'], [kids[3], 'receipt', 'signs now']]);
 
   for (const kid of kids.slice(1)) await p.site.jwb('key', 'revoke', kid);
   p.gateway.child.kill('SIGHUP');

@@ -1,6 +1,7 @@
 // No answer has a field that the policy does not name, or one unmasked that it masks: a policy of
 // random rules, and every type, role, purpose and endpoint that shows fields, walked through.
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import test from 'node:test';
 import { Site, until } from './lib/site.mjs';
@@ -131,5 +132,11 @@ async function answersOf(w, { id, token, truth }, rules) {
   const rule = rules.find((r) => r.type === truth.type.code && r.role === 'system');
   const [{ licence }] = await retrieved(w, truth, rule);
   answers.push(['system', 'service', licence]);
+  const action = await ask('POST', '/v1/enforcement/actions', tokens.inspector, { licence: id, action: 'seize', case_number: '2026-1', reason: 'x' },
+    { 'idempotency-key': crypto.randomUUID() });
+  answers.push(['inspector', 'inspection', action.licence]);
+  const authority = await w.site.token('issuer', '--client', truth.issuer.code);
+  const { actions } = (await gateway.request('GET', '/v1/issuer/actions', { token: authority })).json();
+  answers.push(['issuer', '', actions.find((a) => a.id === action.id).licence]);
   return answers;
 }

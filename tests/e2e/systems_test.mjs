@@ -1,7 +1,6 @@
 // Business systems get what their matter's entry in the use list names, while it holds, and nothing else.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import fs from 'node:fs';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { Site, until } from './lib/site.mjs';
@@ -38,10 +37,8 @@ function holderOfBoth(site) {
   return [valid.find((r) => r.ZZLXDM === DRIVING && r.CZZTDM === qualified.CZZTDM), qualified];
 }
 async function records(site, kind) {
-  const files = fs.readdirSync(site.path('evidence-gateway')).filter((name) => name.endsWith('.jwbj')).sort()
-    .map((name) => site.path(`evidence-gateway/${name}`));
-  const lines = (await site.jwb('evidence', 'list', ...files)).split('\n').filter(Boolean);
-  return { text: lines.join('\n'), records: lines.map((line) => JSON.parse(line)).filter((r) => r.kind === kind) };
+  const all = await site.evidence();
+  return { text: JSON.stringify(all), records: all.filter((r) => r.kind === kind) };
 }
 const of = (answer, list) => list.filter((r) => r.request === answer.headers['x-request-id']);
 

@@ -38,6 +38,7 @@ test('a client is registered once, with its key, and gets a token only while it 
   await refuses(site, [
     [add('rent-1', 'partner', ...key), 1, /nothing was changed: a client of this id is there, or was/],
     [add('x', 'holder', ...key), 2, /--role is/], [add('x', 'anybody', ...key), 2, /--role is/],
+    [add('x', 'operator', ...key), 2, /--role is/], [add('x', 'auditor', ...key, '--scope', 'verify'), 2, /--scope is/],
     [add('焦', 'partner', ...key), 2, /--id has/], [add('x'.repeat(65), 'partner', ...key), 2, /--id has/],
     [['client', 'add', '--id', 'x', '--role', 'partner', ...key], 2, /--id, --role and --organisation are needed/],
     [add('x', 'partner', ...key, '--scope', 'verify,lookup'), 2, /--scope is/],

@@ -7,7 +7,7 @@ import { refuses, tool } from './lib/tool.mjs';
 
 const NOBODY = '0'.repeat(32);
 const commandsOf = async (site) =>
-  [...(await site.jwb('help')).matchAll(/^ {2}(\w+ [\w-]+) {2,}\S/gm)].map((m) => m[1].split(' '));
+  [...(await site.jwb('help')).matchAll(/^ {2}(\w+(?: [\w-]+)?) {2,}\S/gm)].map((m) => m[1].split(' '));
 
 const COLUMNS = 'ZZMC,ZZLXDM,ZZBH,ZZBS,ZZBFJG,ZZBFJGDM,ZZBFRQ,CZZT,CZZTDM,CZZTDMLXDM,ZZYXQQSRQ,ZZYXQJZRQ,ZZZT';
 const line = (change = {}) => {
@@ -108,13 +108,14 @@ test('a hold, a lift, a status and a grant that can\'t be say so and change noth
 
   await site.jwb('hold', 'place', licence, ...claim);
   await refuses(site, [
-    [['hold', 'place', licence, ...claim], 1, /^jwb: nothing was changed: .+/],
-    [['hold', 'place', licence, ...claim, '--kind', 'withdraw'], 1, /^jwb: nothing was changed: .+/],
+    [['hold', 'place', licence, ...claim], 1, /^jwb: nothing was changed: this case already has such a hold on the licence\n$/],
     [['hold', 'lift', licence, '--agency', 'traffic-police', '--case', '8'], 1, /no open hold/],
     [['hold', 'lift', licence, '--agency', 'food-safety', '--case', '7'], 1, /no open hold/],
   ]);
   assert.match(await site.jwb('licence', 'show', licence), /: seized$/m);
-  assert.match(await site.jwb('hold', 'lift', licence, ...claim),
+  assert.match(await site.jwb('hold', 'place', licence, ...claim, '--kind', 'withdraw'), /the licence is now withdrawn\n/);
+  await refuses(site, [[['hold', 'place', licence, ...claim, '--kind', 'withdraw'], 1, /^jwb: nothing was changed: .+/]]);
+  assert.match(await site.jwb('hold', 'lift', licence, ...claim), // both of this case
     /^hold lifted; the licence is now valid\nin force everywhere after \d+ ms/);
   await refuses(site, [[['hold', 'lift', licence, ...claim], 1, /no open hold/]]);
   for (const out of [await site.tryJwb('licence', 'show', '-', { input: '410899195303311110' }),
@@ -248,7 +249,8 @@ test('keys, secrets, tokens, codes, pictures and journals: each refuses what it 
     [['secret', 'create', site.path('gateway.secret')], 1, /gateway\.secret: /],
     [['secret', 'create', site.path('none/x')], 1, /none\/x: /],
     [['token', 'mint'], 2, /--role is/], [['token', 'mint', '--role', 'king'], 2, /--role is/],
-    [['token', 'mint', '--role', 'anybody'], 2, /--role is/],
+    [['token', 'mint', '--role', 'anybody'], 2, /--role is/], [['token', 'mint', '--role', 'operator'], 2, /--role is/],
+    [['token', 'mint', '--role', 'auditor'], 2, /needs --client ID/],
     [['token', 'mint', '--role', 'holder'], 2, /a holder needs/],
     [['token', 'mint', '--role', 'holder', '--subject', 'x'], 2, /a holder needs/],
     [['token', 'mint', '--role', 'inspector', '--subject', 'x', '--client', 'c'], 2, /AGENCY\/OFFICER/],

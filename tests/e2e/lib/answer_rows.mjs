@@ -1,7 +1,7 @@
 // The table: operation, status, the problem's code or OAuth's error, how to get it, in what world (well).
-import { ask } from './schema.mjs';
-import { bare, BASIS, DRIVING, ended, exhausted, form, get, inside, MATTER, NOBODY, overloaded, picture, post, routes,
-  verify } from './answers.mjs';
+import { AUTHORITIES, INSPECTORS, OBJECTIONS, TRACES } from './authority_rows.mjs';
+import { bare, BASIS, DRIVING, ended, exhausted, form, get, inside, MATTER, NOBODY, overloaded, picture, post, request,
+  routes, verify } from './answers.mjs';
 import { ASSERTION_TYPE, EXCHANGE, JWT_TYPE } from './oauth.mjs';
 
 const day = (days) => new Date(Date.now() + 8 * 36e5 + days * 864e5).toISOString().slice(0, 10);
@@ -84,7 +84,7 @@ const GIVEN = [
 // What one did not give.
 for (const [operation, path, code] of [['withdrawConsent', 'consents', 'consent_not_found'],
   ['endMandate', 'mandates', 'mandate_not_found']]) {
-  const end = (id) => (g, w, headers) => ask(g, 'DELETE', `/v1/${path}/${id}`, { token: w.holder, headers });
+  const end = (id) => request('DELETE', `/v1/${path}/${id}`, 'holder');
   GIVEN.push([operation, 404, code, end(NOBODY)], [operation, 404, code, end('abc')],
     [operation, 503, 'registry_unavailable', end(NOBODY), 'behind']);
 }
@@ -178,6 +178,7 @@ const TOKENS = [
 const ANYBODY = [
   ['getKeys', 200, null, get('/.well-known/jwks.json')],
   ['getKeys', 200, null, get('/.well-known/jwks.json', 'foreign')],
+  ['getCheckpoint', 200, null, get('/evidence/checkpoint')],
   ['landing', 200, null, get('/v')],
   ['landingOfScanner', 303, null, get('/v/123')],
   ['alive', 200, null, inside('/healthz')],
@@ -192,7 +193,7 @@ const ANYBODY = [
 // What all say that need a token, and all that take JSON.
 function usual({ operation, roles, body_max: bodyMax }) {
   const name = operation.operationId, [role] = roles;
-  const other = ['holder', 'inspector', 'partner', 'issuer', 'system'].find((r) => !roles.includes(r));
+  const other = ['holder', 'inspector', 'partner', 'issuer', 'system', 'auditor'].find((r) => !roles.includes(r));
   const rows = [
     [name, 401, 'token_missing', bare(operation)],
     [name, 401, 'token_invalid', bare(operation, 'foreign')],
@@ -200,13 +201,14 @@ function usual({ operation, roles, body_max: bodyMax }) {
     [name, 503, 'directory_unavailable', bare(operation, role), 'directoryless'],
   ];
   const json = (body, type) => bare(operation, role, body, type);
-  return operation.requestBody ? [...rows,
+  return operation.requestBody?.content['application/json'] ? [...rows,
     [name, 400, 'malformed_body', json('{"')],
     [name, 413, 'body_too_large', json(`"${'x'.repeat(bodyMax)}"`)],
     [name, 415, 'unsupported_media_type', json('{}', 'application/xml')]] : rows;
 }
 
-export const ROWS = [...OWN, ...GIVEN, ...CODES, ...OTHERS, ...TOKENS, ...ANYBODY,
+export const ROWS = [...TRACES, ...OWN, ...GIVEN, ...CODES, ...OTHERS, ...INSPECTORS, ...OBJECTIONS, ...AUTHORITIES, ...TOKENS,
+  ...ANYBODY,
   ...routes.filter(({ roles }) => roles.length).flatMap(usual)];
 
 // Whatever it takes to see these is said here, and not left out.

@@ -1,5 +1,6 @@
 // What the table of answers (answer_rows.mjs) is written with: ways of asking, and the worlds asked in.
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
 import { OauthSite } from './oauth.mjs';
 import { ask, operations, source } from './schema.mjs';
 import { Site } from './site.mjs';
@@ -38,8 +39,10 @@ export const verify = (token, code, type = 'text/plain') => post('/v1/verify', t
 export const picture = (type) => (g, w, headers) =>
   post('/v1/codes', 'holder', { licence: w.valid })(g, w, { ...headers, accept: type });
 // As the description's own operation is asked, with no more than this.
-export const bare = (operation, token, body, type) =>
-  request(operation.method, operation.path.replace(/\{\w+\}/g, NOBODY), token, body, type);
+export const bare = (operation, token, body, type) => (g, w, headers) =>
+  request(operation.method, operation.path.replace(/\{\w+\}/g, NOBODY), token, body, type)(g, w, { ...keyOf(operation), ...headers });
+export const keyOf = (operation) => operation.parameters?.some((p) => p.name === 'Idempotency-Key' && p.required)
+  ? { 'idempotency-key': crypto.randomUUID() } : {};
 export const form = (parameters) => (g, w, headers) => post('/oauth2/token', undefined,
   new URLSearchParams(of(w, parameters)).toString(), 'application/x-www-form-urlencoded')(g, w, headers);
 // Again and again, until what there is of it is used up.
@@ -48,11 +51,13 @@ export const exhausted = (request, most = 40) => async (...args) => {
   for (let i = 1; i < most && answer.status !== 429; i++) answer = await request(...args);
   return answer;
 };
-// What the first answered with an id that the second ends.
-export const ended = (give, path) => async (g, w, headers) => {
-  const { id } = (await give(g, w, headers)).json();
-  return ask(g, 'DELETE', path + id, { token: w.holder, headers });
+// What the first answered with an id that the second is about.
+export const after = (first, second) => async (g, w, headers) => {
+  const { id } = (await first(g, w, headers)).json();
+  assert.ok(id, 'the first was refused');
+  return second(id)(g, w, headers);
 };
+export const ended = (give, path) => after(give, (id) => request('DELETE', path + id, 'holder'));
 
 // The worker draws one, one may wait, the others are told: if so many are there at once as it takes. They are put
 // on open connections while the gateway stands still, so that it finds them together.
@@ -81,19 +86,23 @@ const CLIENTS = {
   narrowSystem: { role: 'system', organisation: 'narrow', type: 'NONE' },
   smallSystem: { role: 'system', organisation: 'small', quota: 1 },
   gone: { role: 'partner', organisation: 'gone', purpose: 'car_rental' },
+  narrowTerminal: { role: 'inspector', organisation: 'traffic-police', type: 'NONE' },
+  narrowAuthority: { role: 'issuer', organisation: '11410800000000000X', type: 'NONE' },
+  smallAuditor: { role: 'auditor', organisation: 'small', quota: 1 },
 };
 const CONFIG = { loops: { count: 1, workers: 1, worker_queue_max: 1 }, code: { life_s: 300 },
-  partners: { refusals_per_hour: 6, tick_ms: 1 }, evidence: { told_per_hour: 30 } };
+  partners: { refusals_per_hour: 6, tick_ms: 1 }, evidence: { told_per_hour: 30 }, imports: { bytes_max: 65536 } };
 
 // options: start (how another gateway is started, one that gives no tokens), clients (the names of some above)
 export async function world(t, { start, clients = [] } = {}) {
   const oauth = start ? undefined : await OauthSite.start(t, { config: CONFIG });
   const site = oauth?.site ?? await Site.start(t, { config: CONFIG, gateway: false });
   const w = { oauth, site };
-  for (const role of ['holder', 'inspector', 'partner', 'system', 'issuer']) w[role] = await site.token(role);
+  for (const role of ['holder', 'inspector', 'partner', 'system', 'issuer', 'auditor']) w[role] = await site.token(role);
   for (const id of clients) {
+    const { role } = CLIENTS[id];
     await site.client(id, CLIENTS[id]);
-    w[id] = await site.token(CLIENTS[id].role, '--client', id);
+    w[id] = await site.token(role, '--client', id, ...role === 'inspector' ? ['--subject', 'traffic-police/0418'] : []);
   }
   w.gateway = oauth?.gateway ?? await start(site);
   w.foreign = w.holder.replace(/.$/, (c) => c === 'A' ? 'Q' : 'A');
@@ -108,6 +117,19 @@ export async function addFriend(w) {
   w.friendRecord = { person_name: CZZT, person_number: CZZTDM };
   w.friend = (await w.site.jwb('token', 'mint', '--role', 'holder', '--holder-number', '-', { input: CZZTDM })).trim();
   w.friends = (await w.gateway.licences(w.friend))[0].id;
+}
+
+// Licences of the authority that w.issuer is: the holder's, two of one number, and an action on the first.
+export const CASE = '焦公交〔2026〕17号';
+export const recordOf = (w, more = {}) =>
+  ({ ...w.record, ZZBH: 'OURS-1', ZZBS: '', SJBBH: '5', ZZBFJGDM: undefined, ...more });
+export async function addDelivered(w) {
+  const put = (id, record) => w.gateway.json('PUT', `/v1/issuer/licences/${id}`, w.issuer, record);
+  const made = (answer) => { assert.equal(answer.status, 201, answer.body.toString()); return answer.json().id; };
+  w.delivered = made(await put('OURS-1', recordOf(w)));
+  for (const type of ['T1', 'T2']) made(await put(`TWICE-${type}`, recordOf(w, { ZZBH: 'TWICE', ZZLXDM: type })));
+  w.action = made(await w.gateway.json('POST', '/v1/enforcement/actions', w.inspector, { licence: w.delivered,
+    action: 'seize', case_number: CASE, reason: '核查需要' }, { 'idempotency-key': 'the-first-action' }));
 }
 
 export async function mint(w, ...args) {

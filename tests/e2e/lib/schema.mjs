@@ -83,6 +83,12 @@ export function operationOf(method, target) {
 // What any endpoint may say without its own description saying so (info.description).
 const anywhere = /^(not_found|method_not_allowed|malformed_request|body_too_large|header_too_large|internal_error)$/;
 
+// What a body's schema is of: JSON, each line of NDJSON, else the text itself.
+function valuesIn(type, text) {
+  if (type === 'application/x-ndjson') return text.trimEnd().split('\n').map((line) => JSON.parse(line));
+  return [/json$/.test(type) ? JSON.parse(text) : text];
+}
+
 // Is this an answer that the description allows to the request?
 export function assertAllowed(method, target, answer) {
   const what = `${method} ${target}: ${answer.status} ${answer.body}`;
@@ -109,7 +115,7 @@ export function assertAllowed(method, target, answer) {
   if (!response.content) return assert.equal(answer.body.length, 0, what);
   const content = response.content[type?.split(';')[0]];
   assert.ok(content, `${type} is not described: ${what}`);
-  if (/json$/.test(type) && method !== 'HEAD') assertFits(content.schema, JSON.parse(answer.body), what);
+  if (method !== 'HEAD') for (const value of valuesIn(type, answer.body.toString())) assertFits(content.schema, value, what);
 }
 
 // Asks, and looks whether the answer is one that the description allows.

@@ -19,6 +19,7 @@ const CLIENTS = {
   'car-rental': { role: 'partner', organisation: 'fictional-car-rental', purpose: ['car_rental', 'hiring'] },
   authority: { role: 'issuer', organisation: '11410800000000000X' },
   'business-system-1': { role: 'system', organisation: 'fictional-service-hall' },
+  'audit-office': { role: 'auditor', organisation: 'fictional-audit-office' },
 };
 
 export class Site {
@@ -56,6 +57,8 @@ export class Site {
     await this.jwb('secret', 'create', this.path('registry.secret'));
     await this.jwb('key', 'create');
     await this.jwb('key', 'create', '--use', 'receipt');
+    await this.jwb('key', 'create', '--use', 'webhook');
+    await this.jwb('key', 'create', '--use', 'evidence');
   }
 
   // Writes NAME.yaml: sections of key-value pairs.
@@ -160,6 +163,7 @@ export class Site {
       partner: ['--client', 'car-rental'],
       issuer: ['--client', 'authority'],
       system: ['--client', 'business-system-1'],
+      auditor: ['--client', 'audit-office'],
     };
     if (!args.length) args = known[role];
     const after = (flag) => args[args.indexOf(flag) + 1];
@@ -169,6 +173,16 @@ export class Site {
         organisation: role === 'inspector' ? after('--subject').split('/')[0] : id,
         ...(role === 'partner' && { purpose: 'car_rental' }) });
     return (await this.jwb('token', 'mint', '--role', role, ...args)).trim();
+  }
+
+  // A gateway's evidence: what its journals hold, and the registry's events of its log, by time.
+  async evidence(name = 'gateway') {
+    const folder = this.path(`evidence-${name}`);
+    const list = async (...paths) => (await this.jwb('evidence', 'list', ...paths)).split('\n').filter(Boolean)
+      .map((line) => JSON.parse(line));
+    const journals = fs.readdirSync(folder).filter((file) => file.endsWith('.jwbj')).sort();
+    const events = (await list(path.join(folder, 'log'))).filter((record) => record.number);
+    return [...await list(...journals.map((file) => path.join(folder, file))), ...events].sort((a, b) => a.at_us - b.at_us);
   }
 
   async stop() {
