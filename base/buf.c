@@ -12,6 +12,13 @@ void buf_put_u32be(struct buf *b, uint32_t value)
     buf_put(b, bytes_of(octets, sizeof octets));
 }
 
+void buf_put_little(struct buf *b, uint64_t value, unsigned octets)
+{
+    uint8_t *at = buf_grow(b, octets);
+    for (unsigned i = 0; at && i < octets; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
 void buf_put_decimal(struct buf *b, int64_t value)
 {
     char digits[20];

@@ -66,6 +66,8 @@ static inline void buf_put_str(struct buf *b, const char *text)
 }
 
 void buf_put_u32be(struct buf *b, uint32_t value);
+/* The lowest octets of a number, the lowest first; at most 8. */
+void buf_put_little(struct buf *b, uint64_t value, unsigned octets);
 /* Decimal digits of value. */
 void buf_put_decimal(struct buf *b, int64_t value);
 /* printf's formats; a result that does not fit whole is an overflow. */

@@ -66,4 +66,13 @@ static inline bool bytes_equal_secret(struct bytes a, struct bytes b)
     return difference == 0;
 }
 
+/* A number of at most 8 octets, the lowest first. */
+static inline uint64_t bytes_little(const uint8_t *from, unsigned octets)
+{
+    uint64_t value = 0;
+    for (unsigned i = octets; i-- > 0;)
+        value = value << 8 | from[i];
+    return value;
+}
+
 #endif

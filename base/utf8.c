@@ -65,6 +65,18 @@ bool utf8_printable(struct bytes text)
     return walk(text, false, &count);
 }
 
+bool utf8_plain(struct bytes text)
+{
+    uint32_t c;
+    if (!utf8_printable(text))
+        return false;
+    for (; text.len; text = bytes_from(text, utf8_next(text, &c)))
+        if (utf8_next(text, &c) && ((c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+                                    (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF))
+            return false;
+    return true;
+}
+
 size_t utf8_count(struct bytes text)
 {
     size_t count;

@@ -12,6 +12,9 @@ void utf8_put(struct buf *b, uint32_t code_point);
 bool utf8_valid(struct bytes text);
 /* Well-formed and without control characters (U+0000-1F, U+7F-9F). */
 bool utf8_printable(struct bytes text);
+/* Printable, and without what is invisible or turns the direction of writing (U+200B-200F,
+ * U+2028-202E, U+2060-206F, U+FEFF): it reads as it is stored. */
+bool utf8_plain(struct bytes text);
 /* How many characters; the text must be valid. */
 size_t utf8_count(struct bytes text);
 /* The first `characters` characters, or all there are; the text must be valid. */

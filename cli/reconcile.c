@@ -177,7 +177,10 @@ static bool reconcile(struct desk *desk, const struct reconcile_call *call,
         collect(ours, &registry) &&
         (!call->path || (digest_file(call->path, call->issuer, call->source_version, theirs) &&
                          collect(theirs, &file)));
-    if (same && call->path) {
+    if (same && registry.count == 0 && file.count == 0) { /* a code that is mistyped */
+        command_failed("there is no licence of %s", call->issuer);
+        same = false;
+    } else if (same && call->path) {
         size_t differ = compare(&registry, &file, call->json);
         same = differ == 0;
         fprintf(stderr, same ? "jwb: both hold the same, %zu groups\n" : "jwb: %zu groups differ\n",

@@ -67,7 +67,8 @@ static bool digest_parts(EVP_MD_CTX *ctx, const EVP_MD *md, const struct bytes *
     return ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
 }
 
-/* Fetched once: EVP_sha256() is looked up anew at each use, which takes longer than a short hash. */
+/* Fetched once: EVP_sha256() is looked up anew at each use, which takes longer than a short hash.
+ */
 static EVP_MD *sha256_md;
 
 static void fetch_sha256(void)

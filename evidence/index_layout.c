@@ -11,31 +11,16 @@
 #define MAGIC   BYTES("JWBX")
 #define VERSION 1
 
-static void put_little(struct buf *out, uint64_t value, unsigned octets)
-{
-    uint8_t *at = buf_grow(out, octets);
-    for (unsigned i = 0; at && i < octets; i++)
-        at[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint64_t get_little(const uint8_t *from, unsigned octets)
-{
-    uint64_t value = 0;
-    for (unsigned i = octets; i-- > 0;)
-        value = value << 8 | from[i];
-    return value;
-}
-
 static void put_place(struct buf *out, const struct evidence_place *place)
 {
-    put_little(out, place->list, 2);
-    put_little(out, place->index, 4);
+    buf_put_little(out, place->list, 2);
+    buf_put_little(out, place->index, 4);
 }
 
 static struct evidence_place get_place(const uint8_t *from)
 {
-    return (struct evidence_place){(uint16_t)get_little(from, 2),
-                                   (uint32_t)get_little(from + 2, 4)};
+    return (struct evidence_place){(uint16_t)bytes_little(from, 2),
+                                   (uint32_t)bytes_little(from + 2, 4)};
 }
 
 bool index_is_journal(const char *name)
@@ -70,7 +55,7 @@ ssize_t index_pread(int file, void *to, size_t len, uint64_t at)
 void index_header_write(struct buf *out)
 {
     buf_put(out, MAGIC);
-    put_little(out, VERSION, 4);
+    buf_put_little(out, VERSION, 4);
 }
 
 bool index_header_read(int index)
@@ -78,7 +63,7 @@ bool index_header_read(int index)
     uint8_t header[INDEX_HEADER_BYTES];
     return index_pread(index, header, sizeof header, 0) == (ssize_t)sizeof header &&
            bytes_start_with(bytes_of(header, sizeof header), MAGIC) &&
-           get_little(header + 4, 4) == VERSION;
+           bytes_little(header + 4, 4) == VERSION;
 }
 
 /* ---- a segment ---- */
@@ -112,9 +97,9 @@ static void put_block(struct buf *out, const struct index_entry *entries, size_t
     struct buf block = BUF_OVER(storage);
     for (size_t i = 0; i < count; i++) {
         put_place(&block, &entries[i].place);
-        put_little(&block, entries[i].offset, 4);
+        buf_put_little(&block, entries[i].offset, 4);
     }
-    put_little(out, crc32c_of(bytes_of(storage, sizeof storage)), 4);
+    buf_put_little(out, crc32c_of(bytes_of(storage, sizeof storage)), 4);
     buf_put(out, bytes_of(storage, sizeof storage));
 }
 
@@ -126,15 +111,15 @@ bool index_segment_write(struct index_segment *segment, int journal,
     CHECK(segment->count <= INDEX_ENTRIES_MAX);
     if (!take_witness(segment, journal, &segment->witness))
         return false;
-    put_little(&head, segment->count, 4);
-    put_little(&head, segment->from, 8);
-    put_little(&head, segment->to, 8);
-    put_little(&head, (uint64_t)segment->newest_us, 8);
-    put_little(&head, segment->witness, 4);
-    put_little(&head, segment->damaged, 4);
+    buf_put_little(&head, segment->count, 4);
+    buf_put_little(&head, segment->from, 8);
+    buf_put_little(&head, segment->to, 8);
+    buf_put_little(&head, (uint64_t)segment->newest_us, 8);
+    buf_put_little(&head, segment->witness, 4);
+    buf_put_little(&head, segment->damaged, 4);
     for (uint32_t i = 0; i < segment->count; i += INDEX_BLOCK_ENTRIES)
         put_place(&head, &entries[i].place);
-    put_little(out, crc32c_of(buf_bytes(&head)), 4);
+    buf_put_little(out, crc32c_of(buf_bytes(&head)), 4);
     buf_put(out, buf_bytes(&head));
     for (uint32_t i = 0; i < segment->count; i += INDEX_BLOCK_ENTRIES) {
         uint32_t left = segment->count - i;
@@ -152,18 +137,18 @@ bool index_segment_read(int index, uint64_t at, uint64_t from, int journal, uint
     ssize_t n = index_pread(index, head, sizeof head, at);
     if (n < INDEX_SEGMENT_BYTES || fstat(index, &status) != 0)
         return false;
-    segment->count = (uint32_t)get_little(head + 4, 4);
+    segment->count = (uint32_t)bytes_little(head + 4, 4);
     if (segment->count > INDEX_ENTRIES_MAX)
         return false;
     uint32_t blocks = index_segment_blocks(segment);
     if ((size_t)n < head_bytes(blocks) ||
-        get_little(head, 4) != crc32c_of(bytes_of(head + 4, head_bytes(blocks) - 4)))
+        bytes_little(head, 4) != crc32c_of(bytes_of(head + 4, head_bytes(blocks) - 4)))
         return false;
-    segment->from = get_little(head + 8, 8);
-    segment->to = get_little(head + 16, 8);
-    segment->newest_us = (int64_t)get_little(head + 24, 8);
-    segment->witness = (uint32_t)get_little(head + 32, 4);
-    segment->damaged = get_little(head + 36, 4) != 0;
+    segment->from = bytes_little(head + 8, 8);
+    segment->to = bytes_little(head + 16, 8);
+    segment->newest_us = (int64_t)bytes_little(head + 24, 8);
+    segment->witness = (uint32_t)bytes_little(head + 32, 4);
+    segment->damaged = bytes_little(head + 36, 4) != 0;
     segment->at = at;
     segment->end = at + index_segment_bytes(segment->count);
     for (uint32_t i = 0; i < blocks; i++)
@@ -182,11 +167,11 @@ size_t index_block_read(int index, const struct index_segment *segment, uint32_t
     uint64_t at = segment->at + head_bytes(index_segment_blocks(segment)) +
                   (uint64_t)block * INDEX_BLOCK_BYTES;
     if (index_pread(index, octets, sizeof octets, at) != (ssize_t)sizeof octets ||
-        get_little(octets, 4) != crc32c_of(bytes_of(octets + 4, sizeof octets - 4)))
+        bytes_little(octets, 4) != crc32c_of(bytes_of(octets + 4, sizeof octets - 4)))
         return 0;
     for (size_t i = 0; i < count; i++) {
         const uint8_t *entry = octets + 4 + i * INDEX_ENTRY_BYTES;
-        entries[i] = (struct index_entry){get_place(entry), (uint32_t)get_little(entry + 6, 4)};
+        entries[i] = (struct index_entry){get_place(entry), (uint32_t)bytes_little(entry + 6, 4)};
     }
     return count;
 }

@@ -21,14 +21,6 @@ static void set_little(uint8_t *to, uint64_t value, unsigned octets)
     memcpy(to, &little, octets);
 }
 
-static uint64_t get_little(const uint8_t *from, unsigned octets)
-{
-    uint64_t value = 0;
-    for (unsigned i = octets; i-- > 0;)
-        value = value << 8 | from[i];
-    return value;
-}
-
 /* ---- the header, and names ---- */
 
 void journal_header_write(const struct journal_header *header, struct buf *out)
@@ -45,11 +37,11 @@ void journal_header_write(const struct journal_header *header, struct buf *out)
 bool journal_header_read(struct bytes from, struct journal_header *header)
 {
     if (from.len < JOURNAL_HEADER_BYTES || !bytes_start_with(from, MAGIC) ||
-        get_little(from.data + 4, 4) != VERSION ||
-        get_little(from.data + CHECKED_BYTES, 4) != crc32c_of(bytes_of(from.data, CHECKED_BYTES)))
+        bytes_little(from.data + 4, 4) != VERSION ||
+        bytes_little(from.data + CHECKED_BYTES, 4) != crc32c_of(bytes_of(from.data, CHECKED_BYTES)))
         return false;
-    header->loop_index = (unsigned)get_little(from.data + 8, 4);
-    header->identity = get_little(from.data + 12, 8);
+    header->loop_index = (unsigned)bytes_little(from.data + 8, 4);
+    header->identity = bytes_little(from.data + 12, 8);
     return true;
 }
 
@@ -150,15 +142,15 @@ bool journal_body_read(struct bytes octets, struct journal_record *record)
         .place_known = body[4] & PLACE_KNOWN,
         .licence_known = body[4] & LICENCE_KNOWN,
         .acting = body[5],
-        .list = (uint16_t)get_little(body + 6, 2),
-        .index = (uint32_t)get_little(body + 8, 4),
+        .list = (uint16_t)bytes_little(body + 6, 2),
+        .index = (uint32_t)bytes_little(body + 8, 4),
         .status = body[12],
         .detail = body[13],
-        .type = (uint16_t)get_little(body + 14, 2),
-        .request_id = get_little(body + 16, 8),
-        .at_us = (int64_t)get_little(body + 24, 8),
-        .fields = (uint32_t)get_little(body + 40, 4),
-        .number = get_little(body + 52, 8),
+        .type = (uint16_t)bytes_little(body + 14, 2),
+        .request_id = bytes_little(body + 16, 8),
+        .at_us = (int64_t)bytes_little(body + 24, 8),
+        .fields = (uint32_t)bytes_little(body + 40, 4),
+        .number = bytes_little(body + 52, 8),
         .subject = texts[0],
         .client = texts[1],
         .purpose = texts[2],
@@ -203,10 +195,10 @@ size_t journal_record_read(struct bytes from, struct journal_record *record)
 {
     if (from.len < JOURNAL_FRAME_BYTES + JOURNAL_FIXED_BYTES)
         return 0;
-    uint64_t len = get_little(from.data + 4, 4);
+    uint64_t len = bytes_little(from.data + 4, 4);
     if (len < JOURNAL_FIXED_BYTES || len > JOURNAL_RECORD_BYTES_MAX - JOURNAL_FRAME_BYTES ||
         len > from.len - JOURNAL_FRAME_BYTES ||
-        get_little(from.data, 4) != crc32c_of(bytes_of(from.data + 4, 4 + (size_t)len)))
+        bytes_little(from.data, 4) != crc32c_of(bytes_of(from.data + 4, 4 + (size_t)len)))
         return 0;
     const uint8_t *body = from.data + JOURNAL_FRAME_BYTES;
     if (body[0] == JOURNAL_REMOVED)

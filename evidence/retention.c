@@ -93,12 +93,6 @@ bool retention_read(struct retention *retention, unsigned days, struct bytes kin
     return read_kinds(retention, kinds, why) && read_types(retention, types, type_of, context, why);
 }
 
-static bool is_kept(enum journal_kind kind)
-{
-    return (kind >= JOURNAL_ISSUED && kind <= JOURNAL_LIFT) || kind == JOURNAL_RESTORED ||
-           kind == JOURNAL_ARCHIVED;
-}
-
 bool retention_is_due(const struct retention *retention, const struct journal_record *record,
                       int64_t now_us)
 {
@@ -109,5 +103,5 @@ bool retention_is_due(const struct retention *retention, const struct journal_re
     unsigned days = by_kind > by_type ? by_kind : by_type;
     if (!days)
         days = retention->days;
-    return !is_kept(record->kind) && now_us - record->at_us >= days * DAY_US;
+    return record->number == 0 && now_us - record->at_us >= days * DAY_US;
 }

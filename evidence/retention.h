@@ -28,8 +28,8 @@ bool retention_read(struct retention *retention, unsigned days, struct bytes kin
                     bool (*type_of)(void *context, struct bytes code, uint16_t *type),
                     void *context, struct buf *why);
 
-/* Has its time passed at `now_us`? Never for what a registry is put right from (what is issued, its
- * versions, places, status and holds), and for what tells of a reconciliation or an archive. */
+/* Has its time passed at `now_us`? Never for the registry's events, from which a restored registry
+ * is put right: all of them, without a gap. */
 bool retention_is_due(const struct retention *retention, const struct journal_record *record,
                       int64_t now_us);
 

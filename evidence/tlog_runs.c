@@ -12,21 +12,6 @@
 #define MAGIC   BYTES("JWBR")
 #define VERSION 1
 
-static void put_little(struct buf *out, uint64_t value, unsigned octets)
-{
-    uint8_t *at = buf_grow(out, octets);
-    for (unsigned i = 0; at && i < octets; i++)
-        at[i] = (uint8_t)(value >> 8 * i);
-}
-
-static uint64_t get_little(const uint8_t *from, unsigned octets)
-{
-    uint64_t value = 0;
-    for (unsigned i = octets; i-- > 0;)
-        value = value << 8 | from[i];
-    return value;
-}
-
 void tlog_runs_path(const char *source, char path[TLOG_PATH_BYTES_MAX])
 {
     uint8_t hash[CRYPTO_HASH_BYTES];
@@ -43,7 +28,7 @@ void tlog_runs_header(const char *source, struct buf *out)
 {
     size_t from = out->len;
     buf_put(out, MAGIC);
-    put_little(out, VERSION, 4);
+    buf_put_little(out, VERSION, 4);
     buf_put_str(out, source);
     while (out->len < from + TLOG_RUNS_HEADER_BYTES)
         buf_put_u8(out, 0);
@@ -52,11 +37,11 @@ void tlog_runs_header(const char *source, struct buf *out)
 void tlog_run_write(const struct tlog_run *run, struct buf *out)
 {
     size_t from = out->len;
-    put_little(out, run->position, 8);
-    put_little(out, run->next, 8);
-    put_little(out, run->index, 8);
-    put_little(out, run->count, 4);
-    put_little(out, crc32c_of(bytes_from(buf_bytes(out), from)), 4);
+    buf_put_little(out, run->position, 8);
+    buf_put_little(out, run->next, 8);
+    buf_put_little(out, run->index, 8);
+    buf_put_little(out, run->count, 4);
+    buf_put_little(out, crc32c_of(bytes_from(buf_bytes(out), from)), 4);
 }
 
 enum tlog_error tlog_run_read(int file, uint64_t number, struct tlog_run *run)
@@ -70,12 +55,12 @@ enum tlog_error tlog_run_read(int file, uint64_t number, struct tlog_run *run)
     if (n < 0)
         return TLOG_ERR_OPEN;
     if (n != (ssize_t)sizeof octets ||
-        get_little(octets + 28, 4) != crc32c_of(bytes_of(octets, 28)))
+        bytes_little(octets + 28, 4) != crc32c_of(bytes_of(octets, 28)))
         return TLOG_ERR_DAMAGED;
-    *run = (struct tlog_run){.position = get_little(octets, 8),
-                             .next = get_little(octets + 8, 8),
-                             .index = get_little(octets + 16, 8),
-                             .count = (uint32_t)get_little(octets + 24, 4)};
+    *run = (struct tlog_run){.position = bytes_little(octets, 8),
+                             .next = bytes_little(octets + 8, 8),
+                             .index = bytes_little(octets + 16, 8),
+                             .count = (uint32_t)bytes_little(octets + 24, 4)};
     return TLOG_OK;
 }
 

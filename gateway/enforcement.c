@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "gateway/action_receipts.h"
 #include "gateway/body.h"
 #include "gateway/commit.h"
@@ -21,7 +22,8 @@
 #define SHAPE                                                                                      \
     "{\"licence\": id, number or identifier, or \"code\": ..., \"action\": seize, withdraw, "      \
     "request_cancel or restore, \"case_number\": ..., \"reason\": ..., \"evidence_hash\": 64 hex " \
-    "digits or none}; the case number has no number of the licence or its holder in it"
+    "digits or none}; the case number has no number of the licence or its holder in it, nothing "  \
+    "invisible, and no space around it"
 
 #define PLACE_STEPS(S)                                                                             \
     S(read_action)   /* key, body -> what to do, to which licence       */                         \
@@ -78,14 +80,20 @@ static bool hash_body(const struct action_place *p, uint8_t hash[])
     return crypto_openssl.sha256(parts, 2 + count, hash) == CRYPTO_OK;
 }
 
-/* False: not one of the words, or no hash. */
+/* Whoever types it again, to restore, must hit the same: nothing that is not seen. */
+static bool is_case_number(struct bytes text)
+{
+    return utf8_plain(text) && bytes_trim(text).len == text.len;
+}
+
+/* False: not one of the words, no case number, or no hash. */
 static bool make_action(struct action_place *p)
 {
     struct registry_action *action = &p->action;
     const struct bytes subject = p->op.asker.subject;
     struct buf hash = BUF_OVER(action->evidence_hash);
     action->has_evidence = p->evidence_hash.data != NULL;
-    if (!action_kind_read(p->word, &action->kind) ||
+    if (!action_kind_read(p->word, &action->kind) || !is_case_number(p->case_number) ||
         (action->has_evidence &&
          (p->evidence_hash.len != HEX_BYTES || !buf_put_from_hex(&hash, p->evidence_hash))))
         return false;

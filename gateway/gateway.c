@@ -224,7 +224,7 @@ void gateway_stop(struct gateway **gateway)
     registry_close(&g->registry);
     relay_destroy(&g->relay);
     for (unsigned i = 0; i < g->loop_count; i++) {
-        if (g->loops[i]->loop)
+        if (g->loops[i]->loop && !g->loops[i]->loop_is_left)
             loop_destroy(&g->loops[i]->loop);
         loop_thread_end(&g->loops[i]->thread);
         free(g->loops[i]);

@@ -132,7 +132,7 @@ bool gateway_loop_open(struct gateway_loop *home, const uint8_t secret[CRYPTO_SE
 void gateway_loop_close(struct gateway_loop *home)
 {
     if (!http_detach(&home->http))
-        home->loop = NULL; /* stays with the connections that are left */
+        home->loop_is_left = true; /* with the connections that outlived it */
     if (home->cache)
         cache_destroy(&home->cache);
     registry_reader_destroy(&home->reader);

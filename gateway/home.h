@@ -92,7 +92,8 @@ struct gateway_loop {
     struct gateway *gateway;
     unsigned index;
     struct loop_thread *thread;
-    struct loop *loop;
+    struct loop *loop; /* late completions are posted to it until the registry is closed */
+    bool loop_is_left; /* it is not to be destroyed */
     struct http_loop *http;
     struct cache *cache;
     struct registry_reader *reader;

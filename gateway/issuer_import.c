@@ -243,8 +243,10 @@ static void worked(struct worker_job *job)
 static enum step_result open_body(struct issuer_import *im)
 {
     uint64_t size;
-    if (!operation_body_is(&im->op, "application/x-ndjson"))
-        return operation_fail(&im->op, PROBLEM_MEDIA_TYPE, NULL, "application/x-ndjson");
+    if (!operation_body_is(&im->op, "application/x-ndjson") ||
+        http_header(im->op.http, "content-encoding").len)
+        return operation_fail(&im->op, PROBLEM_MEDIA_TYPE, NULL,
+                              "application/x-ndjson, without a content coding");
     im->body = http_spool(im->op.http, &size);
     if (im->body < 0)
         return operation_fail(&im->op, PROBLEM_MALFORMED_BODY, NULL,

@@ -344,6 +344,8 @@ static enum step_result read_state(struct issuer_objection *o)
         return operation_fail(&o->op, PROBLEM_MALFORMED_BODY, NULL, STATE_SHAPE);
     if (!buf_put_from_hex(&id, o->op.rest) || id.len != sizeof o->id)
         return operation_fail(&o->op, PROBLEM_OBJECTION_NOT_FOUND, NULL, NULL);
+    if (atomic_load(&o->op.home->gateway->registry_behind))
+        return operation_fail(&o->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
     return STEP_NEXT;
 }
 

@@ -41,7 +41,7 @@ struct relay {
     uint64_t compare_us; /* between thorough comparisons */
     unsigned poll_ms;
     uint64_t compared_us; /* when the last thorough one began */
-    uint64_t behind_us;   /* when the registry was last found behind; 0: it is not */
+    uint64_t lingers_us;  /* until when the registry counts as behind; UINT64_MAX: it is */
     uint32_t data_version;
     struct relay_list lists[REGISTRY_LISTS_MAX];
     size_t list_count;
@@ -50,6 +50,7 @@ struct relay {
     bool run_first;  /* and no other was there before it */
     bool redis_told; /* its state was logged */
     bool directory_follows;
+    bool behind_known; /* one comparison was made */
     uint8_t array[STATUS_LIST_BYTES];
     struct relay_counters counters;
 };
@@ -319,7 +320,9 @@ static bool move_copy(struct relay *r, const struct registry_list *to)
 
 static void tell_behind(struct relay *r, bool behind)
 {
-    if (atomic_exchange(&r->gateway->registry_behind, behind) == behind)
+    bool was = atomic_exchange(&r->gateway->registry_behind, behind) && r->behind_known;
+    r->behind_known = true;
+    if (was == behind)
         return;
     if (behind)
         log_event(LOG_ERROR, "the registry went back: jwb registry restored?");
@@ -364,12 +367,12 @@ static void compare(struct relay *r, bool thorough)
         if (list)
             follow(list, &now[i], thorough);
     }
-    if (behind)
-        r->behind_us = began_us;
     /* Who read a registry while it was behind looks at the flag when he has read: late ones too. */
-    behind |= r->behind_us && began_us - r->behind_us < BEHIND_LINGER_US;
-    if (!behind)
-        r->behind_us = 0;
+    if (behind)
+        r->lingers_us = UINT64_MAX;
+    else if (r->lingers_us == UINT64_MAX)
+        r->lingers_us = began_us + BEHIND_LINGER_US;
+    behind |= began_us < r->lingers_us;
     tell_behind(r, behind);
     if (moved && !behind)
         copy_compared(r->gateway->copy, began_us);
@@ -466,6 +469,7 @@ struct relay *relay_start(struct gateway *gateway, const struct cache_options *o
     own.in_flight_max = 2 * REGISTRY_LISTS_MAX;
     r->cache = cache_create(r->loop, &own, cache_changed, r);
     r->poll.fire = poll_due;
+    atomic_store(&gateway->registry_behind, true); /* until one comparison could be made */
     compare(r, false);
     r->directory_follows = true;
     follow_directory(r);

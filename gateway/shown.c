@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "gateway/face.h"
 #include "gateway/json.h"
+#include "gateway/named.h"
 #include "protocol/identifier.h"
 
 #define ROWS_BYTES_MAX (256 * 1024) /* a hundred licences are about 60 KiB */
@@ -96,25 +97,12 @@ static void begin(struct shown *shown, struct operation *op)
     buf_init(&shown->rows, http_room(op->http, ROWS_BYTES_MAX), ROWS_BYTES_MAX);
 }
 
-/* As records have numbers: no spaces, large letters. */
-static struct bytes fold(struct operation *op, struct bytes number)
-{
-    struct buf out;
-    buf_init(&out, http_room(op->http, number.len + 1), number.len);
-    for (size_t i = 0; i < number.len; i++) {
-        uint8_t c = number.data[i];
-        if (c != ' ')
-            buf_put_u8(&out, c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c);
-    }
-    return buf_bytes(&out);
-}
-
 enum step_result shown_find_holder(struct shown *shown, struct operation *op, struct bytes number)
 {
     enum registry_error error = REGISTRY_ERR_NOT_FOUND;
     char citizen[CITIZEN_NUMBER_BYTES];
     begin(shown, op);
-    number = fold(op, number);
+    number = named_fold(op, number);
     if (citizen_number_read(number, citizen) == IDENTIFIER_OK) /* also one of 15 digits */
         number = bytes_of(citizen, sizeof citizen);
     shown->query.by = LICENCES_OF_HOLDER;
@@ -130,7 +118,7 @@ enum step_result shown_find_number(struct shown *shown, struct operation *op, st
 {
     begin(shown, op);
     shown->query.by = LICENCES_OF_NUMBER;
-    shown->query.text = fold(op, number);
+    shown->query.text = named_fold(op, number);
     if (shown->query.text.len > 0) /* many a licence has no identifier */
         return find(shown);
     settle(shown, REGISTRY_ERR_NOT_FOUND);

@@ -70,9 +70,9 @@ struct registry_action {
     bool has_evidence;
     uint8_t evidence_hash[CRYPTO_HASH_BYTES]; /* of photographs, a record: the agency keeps them */
     int64_t due_at;                           /* request_cancel: Unix seconds; else 0 */
-    /* Which call made it: SHA-256 of terminal and Idempotency-Key, and of the body. The same key
-     * with the same body finds the action there is (CHANGE_ACT answers REGISTRY_OK, `repeated`);
-     * with another it is REFUSED. */
+    /* Which call made it: SHA-256 of terminal and Idempotency-Key, of officer and body. The same
+     * key with the same body finds the action there is (CHANGE_ACT answers REGISTRY_OK,
+     * `repeated`); with another it is REFUSED. */
     uint8_t key[CRYPTO_HASH_BYTES], body[CRYPTO_HASH_BYTES];
     /* told */
     bool repeated;

@@ -66,18 +66,6 @@ struct bytes import_trim(struct bytes text)
     return bytes_of(text.data, keep);
 }
 
-/* Controls, and what is invisible or turns the direction of writing: a name would read otherwise
- * than it is stored. */
-static bool has_control(struct bytes text)
-{
-    uint32_t c;
-    for (size_t n; (n = utf8_next(text, &c)) != 0; text = bytes_from(text, n))
-        if (c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x200B && c <= 0x200F) ||
-            (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF)
-            return true;
-    return false;
-}
-
 /* The middle dot of names, as it is typed: bullet, katakana dots, hyphenation point, operators. */
 static bool is_middle_dot(uint32_t c)
 {
@@ -151,7 +139,7 @@ static bool check_shapes(struct making *m)
         bool may_be_empty = column == IMPORT_COLUMN_VALID_UNTIL && m->fields->value[i].data;
         if (text.len > REGISTRY_TEXT_BYTES_MAX)
             return fail(m, IMPORT_REASON_FIELD_TOO_LONG, column);
-        if (has_control(text))
+        if (!utf8_plain(text)) /* a name would read otherwise than it is stored */
             return fail(m, IMPORT_REASON_CONTROL_CHARACTER, column);
         if (columns[i].required && text.len == 0 && !may_be_empty)
             return fail(m, IMPORT_REASON_FIELD_MISSING, column);

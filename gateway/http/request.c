@@ -314,6 +314,8 @@ static const char *reason_of(unsigned status)
         return "Unsupported Media Type";
     case 422:
         return "Unprocessable Content";
+    case 429:
+        return "Too Many Requests"; /* RFC 6585 */
     case 431:
         return "Request Header Fields Too Large";
     case 500:

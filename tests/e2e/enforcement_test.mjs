@@ -312,8 +312,8 @@ test('what is not an action is refused in its own words, and nothing is held', a
   const good = { licence: id, action: 'seize' };
   const { CZZTDM, ZZBH } = valid(site, DRIVING);
   for (const body of [{ action: 'seize' }, { ...good, code }, { ...good, action: 'SEIZE' }, { ...good, action: undefined },
-    { ...good, case_number: undefined }, { ...good, case_number: 'x'.repeat(65) }, { ...good, case_number: '' },
-    { ...good, reason: undefined }, { ...good, reason: '字'.repeat(86) }, { ...good, reason: 'a\nb' },
+    { ...good, case_number: undefined }, { ...good, case_number: 'x'.repeat(65) }, { ...good, case_number: '' }, { ...good, case_number: ' ' },
+    { ...good, case_number: '17号 ' }, { ...good, case_number: '17\u200b号' }, { ...good, case_number: '\u202e号17' }, { ...good, reason: undefined }, { ...good, reason: '字'.repeat(86) }, { ...good, reason: 'a\nb' },
     { ...good, evidence_hash: 'ab' }, { ...good, evidence_hash: 'x'.repeat(64) }, { ...good, more: '1' }, { ...good, licence: 7 },
     { ...good, case_number: `2026-${CZZTDM}` }, { ...good, case_number: ZZBH.toLowerCase() }])
     assert.ok((await refused(site, inspector, body, 400, 'malformed_body')).detail, JSON.stringify(body));

@@ -159,6 +159,8 @@ test('a delivery in bulk is answered line by line, changes nothing when it is se
   const empty = await send(world, ['\n\n']);
   assert.deepEqual([empty.lines, empty.end], [[], { lines: 0, accepted: 0, rejected: 0, complete: true }]);
   assert.equal((await send(world, [made(world, 1)], { headers: { 'content-type': 'text/csv' } })).problem.code, 'unsupported_media_type');
+  const coded = await send(world, [made(world, 1)], { headers: { 'content-encoding': 'gzip' } });
+  assert.deepEqual([coded.status, coded.problem?.code], [415, 'unsupported_media_type'], 'not lines that are all bad');
 });
 
 test('a large delivery goes in whole; who may not send one, or a larger one, is answered and nothing is kept', async (t) => {
@@ -258,6 +260,18 @@ test('what a client does not deliver it does not decide, and is not told of', as
   assert.equal((await gateway.verdict(code_, inspector)).reason, 'licence_seized', 'the hold stands');
   assert.equal((await read(world, '/v1/issuer/objections')).objections.length, 1);
   assert.equal((await decide(token)).json().status, 'valid');
+});
+
+test('the tool tells both sides the same, what differs, and no agreement about an authority that is none', async (t) => {
+  const site = await Site.start(t, { licences: 50, gateway: false });
+  const code = site.records[0].ZZBFJGDM, file = site.path('licences.csv');
+  assert.match((await site.tryJwb('reconcile', '--issuer', code, file)).stderr, /both hold the same, [1-9]/);
+  const [heading, , ...rest] = fs.readFileSync(file, 'latin1').split('\n');
+  site.write('less.csv', Buffer.from([heading, ...rest].join('\n'), 'latin1'));
+  assert.equal((await site.tryJwb('reconcile', '--issuer', code, site.path('less.csv'))).code, 1, 'the first is missing');
+  const mistyped = await site.tryJwb('reconcile', '--issuer', `${code}0`, file);
+  assert.equal(mistyped.code, 1);
+  assert.doesNotMatch(mistyped.stderr, /the same/);
 });
 
 // The groups of an authority's own records, by the text of docs/PROTOCOL.md section 17.

@@ -103,6 +103,10 @@ test('a registry restored from a backup is put right from the evidence log, and 
     const code = await site.gateway.display(holder, id);
     assert.equal(await verdictOf(site, code), 'valid');
   }
+  // Whose it was when the lost version's code was made nobody knows: not that it is another's now.
+  const unknown = await site.gateway.json('POST', '/v1/enforcement/actions', inspector,
+    { code: newCodes[0], action: 'seize', case_number: '2026-18', reason: 'a test' }, { 'idempotency-key': 'of-a-lost-version' });
+  assert.deepEqual([unknown.status, unknown.json().code], [503, 'registry_unavailable'], unknown.body.toString());
   for (const licence of [...of('seized'), ...of('held')]) await act(site, inspector, 'restore', licence);
   for (const { code } of [...of('seized'), ...of('held')]) assert.equal(await verdictOf(site, code), 'valid');
   await until(() => site.gateway.metric('log_lag_seconds'), (lag) => lag === 0);
@@ -160,9 +164,9 @@ test('nothing of another registry\'s log is replayed', async (t) => {
   const [site, other] = [await Site.start(t, { licences: 20 }), await Site.start(t, { licences: 20 })];
   const { id } = (await site.gateway.licences(await site.token('holder'))).find((l) => l.status === 'valid');
   await Promise.all([site.gateway.stop(), other.gateway.stop()]);
-  fs.rmSync(site.path('evidence/log'), { recursive: true });
-  fs.cpSync(other.path('evidence/log'), site.path('evidence/log'), { recursive: true });
-  fs.copyFileSync(other.path('log.key'), site.path('log.key'));
+  fs.rmSync(site.path('evidence-gateway/log'), { recursive: true });
+  fs.cpSync(other.path('evidence-gateway/log'), site.path('evidence-gateway/log'), { recursive: true });
+  fs.copyFileSync(other.path('evidence.key'), site.path('evidence.key'));
   const refused = await site.tryJwb('registry', 'restored');
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /another's/);
