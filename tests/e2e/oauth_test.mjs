@@ -45,7 +45,7 @@ test('an OAuth client from npm discovers the gateway, gets tokens and uses them,
   const publicClient = new issuer.Client({ client_id: 'the-citys-app', token_endpoint_auth_method: 'none' });
   const citizen = await publicClient.grant({ grant_type: EXCHANGE, subject_token_type: JWT_TYPE,
     subject_token: provider.citizen(site.holderNumber) });
-  assert.deepEqual([citizen.scope, citizen.issued_token_type], ['display verify consent', ACCESS_TYPE]);
+  assert.deepEqual([citizen.scope, citizen.issued_token_type], ['display verify consent object trace', ACCESS_TYPE]);
   const listed = await publicClient.requestResource(`${origin}/v1/licences`, citizen.access_token);
   const id = JSON.parse(listed.body).licences.find((l) => l.status === 'valid').id;
   const displayed = await publicClient.requestResource(`${origin}/v1/codes`, citizen.access_token,
