@@ -211,3 +211,21 @@ test('without a key to sign with nothing is sent, which is said once; with one i
   assert.equal(hooks.received.length, 3);
   assert.equal(site.gateway.log.filter(isIt).length, 1);
 });
+
+test('a request to cancel whose day has passed escalates: its authority is told, and so is the operator', async (t) => {
+  const world = await opened(t);
+  const { site, hooks, licences, inspector } = world;
+  const { id, due_at } = await act(world, 'request_cancel', licences[0], '2026-18');
+  assert.ok(Date.parse(due_at) > Date.now());
+  await hooks.messages(1);
+  assert.deepEqual([await site.gateway.metric('cancellations_open'), await site.gateway.metric('cancellations_escalated')], [1, 0]);
+  await site.gateway.stop();
+  await sqlite(site, 'UPDATE action SET due_at = 1');
+  site.gateway = await site.startGateway('gateway');
+  const [, told] = await hooks.messages(2);
+  assert.deepEqual([told.body.kind, told.body.action.id, told.body.status], ['escalation', id, 'seized']);
+  const shown = await site.gateway.request('GET', `/v1/enforcement/actions/${id}`, { token: inspector });
+  assert.deepEqual([shown.json().state, shown.json().status], ['escalated', 'seized'], 'its hold stays');
+  assert.deepEqual([await site.gateway.metric('cancellations_open'), await site.gateway.metric('cancellations_escalated')], [0, 1]);
+  await site.gateway.waitForLog((line) => line.event === 'requests to cancel are overdue' && line.count === 1);
+});
