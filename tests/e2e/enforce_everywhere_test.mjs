@@ -50,6 +50,10 @@ class Subject {
     const answer = await wire.verify(this.code, token);
     const may = this.worth.slice(from), { result, reason, by } = answer.json();
     const said = result === 'valid' ? 'valid' : reason ?? answer.status;
+    if (said === 503) { // no answer is no wrong one, but it is told why
+      this.world.unavailable.push(answer.json().code);
+      return;
+    }
     this.world.sum[moving ? 'during' : may.length > 1 ? 'overtaken' : from === 0 ? 'before' :
       may[0] === 'valid' ? 'after_restore' : 'after_hold']++;
     this.world.sum[`by_${by}`]++;
@@ -70,7 +74,7 @@ async function start(t, poll_ms) {
       anomalies: { people_per_hour: 0, looks_per_hour: 0 } });
     gateways.push(await site.startGateway(name));
   }
-  const world = { site, ways, random, wrong: [], took: [], inspector: await site.token('inspector'),
+  const world = { site, ways, random, wrong: [], unavailable: [], took: [], inspector: await site.token('inspector'),
     sum: { before: 0, during: 0, after_hold: 0, after_restore: 0, overtaken: 0,
       by_cache: 0, by_registry: 0, by_null: 0 } };
   world.open = async (n) => {
@@ -148,12 +152,13 @@ for (const [second, poll_ms] of [['looks at the registry all the time', 5], ['lo
     took.sort((a, b) => a - b);
     const at = (q) => took[Math.min(took.length - 1, Math.floor(q * took.length))].toFixed(0);
     t.diagnostic(`${all} holds, as many restores, ${subjects.length} licences, ${passed_s.toFixed(1)} s`);
-    const counted = Object.entries({ ...sum, wrong: wrong.length }).map(([name, n]) => `${name} ${n}`);
+    const counted = Object.entries({ ...sum, unavailable: world.unavailable.length, wrong: wrong.length }).map(([name, n]) => `${name} ${n}`);
     t.diagnostic(`verifies: ${counted.join(', ')}`);
     t.diagnostic(`answer to an action, ms: p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}`);
     for (const { connections, passed, stalls } of world.ways)
       t.diagnostic(`a way to Redis: ${connections} connections, ${passed} times something passed, ${stalls} stalls`);
     assert.deepEqual(wrong.slice(0, 3), []);
+    assert.ok(world.unavailable.length * 10000 <= all, `503: ${world.unavailable.slice(0, 9)}`);
     for (const way of world.ways) way.calm();
     await until(() => world.site.jwb('registry', 'count'), (text) => /outbox +0 /.test(text));
     const wire = await world.open(1);

@@ -96,7 +96,7 @@ test('killed at any moment under load, nothing that was answered is lost, and no
 
   const owed = new Set(events.filter((r) => r.kind === 'hold' || r.kind === 'lift').map((r) => r.number));
   const told = () => new Set(hooks.received.filter((one) => one.answered === 204).map((one) => one.body.event));
-  await until(() => [...owed].filter((number) => !told().has(number)).length, (n) => n === 0, 60000);
+  await until(() => [...owed].filter((number) => !told().has(number)).length, (n) => n === 0, 60000 + 1000 * KILLS);
   const ids = new Map();
   for (const { id, body } of hooks.received) {
     assert.equal(ids.get(body.event) ?? id, id, 'one id for each event');
