@@ -5,14 +5,16 @@
 #include "base/buf.h"
 
 /* Where n octets may be written behind what is there, not yet counted in len; NULL, with the
- * overflow set, when they do not fit. */
+ * overflow set, when they do not fit. No octets have room everywhere, also where there is no
+ * buffer. */
 static inline uint8_t *crypto_room(struct buf *out, size_t n)
 {
+    static uint8_t nowhere;
     if (out->overflow || n > out->cap - out->len) {
         out->overflow = true;
         return NULL;
     }
-    return out->data + out->len;
+    return out->data ? out->data + out->len : &nowhere;
 }
 
 #endif
