@@ -152,7 +152,7 @@ static void write_claims(const struct action_receipt_claims *receipt, struct buf
 /* ---- messages ---- */
 
 enum crypto_result action_receipt_write(const struct action_receipt_claims *receipt,
-                                        const uint8_t kid[KID_BYTES],
+                                        enum crypto_alg alg, const uint8_t kid[KID_BYTES],
                                         const struct crypto_provider *crypto,
                                         struct crypto_signer *signer, struct buf *out)
 {
@@ -161,7 +161,7 @@ enum crypto_result action_receipt_write(const struct action_receipt_claims *rece
     struct action_receipt_claims again;
     write_claims(receipt, &claims);
     CHECK(buf_ok(&claims) && read_claims(buf_bytes(&claims), &again)); /* in range */
-    return cose_typed_write(TYPE, kid, buf_bytes(&claims), crypto, signer, out);
+    return cose_typed_write(TYPE, alg, kid, buf_bytes(&claims), crypto, signer, out);
 }
 
 /* The parts of a message and whose signature it has; nothing of the claims. */
@@ -180,11 +180,12 @@ bool action_receipt_read(struct bytes message, struct action_receipt_claims *rec
     return true;
 }
 
-enum crypto_result action_receipt_check(struct bytes message, const struct crypto_provider *crypto,
+enum crypto_result action_receipt_check(struct bytes message, enum crypto_alg alg,
+                                        const struct crypto_provider *crypto,
                                         struct crypto_verifier *verifier)
 {
     struct cose_sign1 parts;
-    if (!read_message(message, &parts))
+    if (!read_message(message, &parts) || parts.alg != alg)
         return CRYPTO_MISMATCH;
     return cose_sign1_verify(&parts, crypto, verifier);
 }

@@ -2,7 +2,7 @@
  * action, for the case's file. It says what was done then, and nothing of what became of it.
  * docs/PROTOCOL.md has the format for others.
  *
- * COSE_Sign1, tag 18, protected {1: ES256, 4: kid, 16: "application/jwb-action-receipt+cbor"},
+ * COSE_Sign1, tag 18, protected {1: alg, 4: kid, 16: "application/jwb-action-receipt+cbor"},
  * empty unprotected header, deterministic CBOR. Payload: CWT claims (RFC 8392) 1 iss (the gateway's
  * origin), 2 sub (the terminal's id), 6 iat (when it was done), 7 cti (the action's id), and
  * -65541: [version = 1, action, agency, case number, officer, licence, type, holder's name,
@@ -41,14 +41,16 @@ struct action_receipt_claims {
 };
 /* Signs and appends; an overflow is left in `out`. Lengths and ranges are CHECKed. */
 enum crypto_result action_receipt_write(const struct action_receipt_claims *receipt,
-                                        const uint8_t kid[KID_BYTES],
+                                        enum crypto_alg alg, const uint8_t kid[KID_BYTES],
                                         const struct crypto_provider *crypto,
                                         struct crypto_signer *signer, struct buf *out);
 /* Reads what action_receipt_write makes and nothing else; views into `message`. *kid tells whose
  * signature is to be checked with action_receipt_check. False: malformed. */
 bool action_receipt_read(struct bytes message, struct action_receipt_claims *receipt,
                          uint8_t kid[KID_BYTES]);
-enum crypto_result action_receipt_check(struct bytes message, const struct crypto_provider *crypto,
+/* By a key of this algorithm. CRYPTO_MISMATCH also when the message names another. */
+enum crypto_result action_receipt_check(struct bytes message, enum crypto_alg alg,
+                                        const struct crypto_provider *crypto,
                                         struct crypto_verifier *verifier);
 
 /* Appends the text form; the reverse is false for what is none, or has no room in `message`. White

@@ -1,8 +1,5 @@
 #include "protocol/cbor.h"
 
-/* RFC 8949 section 3: the three high bits of the first octet. */
-enum major { UINT = 0, NEGATIVE = 1, BYTE_STRING = 2, TEXT_STRING = 3, ARRAY = 4, MAP = 5 };
-
 #define NULL_ITEM 0xF6
 
 /* ---- reading -----------------------------------------------------------------------------------
@@ -15,9 +12,9 @@ static void fail(struct cbor_reader *r)
 }
 
 /* The next item's head: its argument, 0 after a failure. */
-static uint64_t read_head(struct cbor_reader *r, enum major *major)
+static uint64_t read_head(struct cbor_reader *r, enum cbor_kind *kind)
 {
-    *major = UINT;
+    *kind = CBOR_UINT;
     if (r->rest.len == 0) {
         fail(r);
         return 0;
@@ -32,43 +29,44 @@ static uint64_t read_head(struct cbor_reader *r, enum major *major)
     for (size_t i = 1; i <= more; i++)
         value = value << 8 | r->rest.data[i];
     /* Half of an argument's octets would have held it: not the shortest form. */
-    if ((more == 1 && value < 24) || (more > 1 && value >> (4 * more) == 0)) {
+    bool longer = (more == 1 && value < 24) || (more > 1 && value >> (4 * more) == 0);
+    if (longer && !r->lenient) {
         fail(r);
         return 0;
     }
     r->rest = bytes_from(r->rest, 1 + more);
-    *major = (enum major)(first >> 5);
+    *kind = (enum cbor_kind)(first >> 5);
     return value;
 }
 
-static uint64_t read_of(struct cbor_reader *r, enum major wanted, uint64_t min, uint64_t max)
+static uint64_t read_of(struct cbor_reader *r, enum cbor_kind wanted, uint64_t min, uint64_t max)
 {
-    enum major major;
-    uint64_t value = read_head(r, &major);
-    if (major != wanted || value < min || value > max)
+    enum cbor_kind kind;
+    uint64_t value = read_head(r, &kind);
+    if (kind != wanted || value < min || value > max)
         fail(r);
     return r->failed ? 0 : value;
 }
 
 uint64_t cbor_read_uint(struct cbor_reader *r, uint64_t max)
 {
-    return read_of(r, UINT, 0, max);
+    return read_of(r, CBOR_UINT, 0, max);
 }
 
 int64_t cbor_read_int(struct cbor_reader *r)
 {
-    enum major major;
-    uint64_t value = read_head(r, &major);
-    if (major > NEGATIVE || value > INT64_MAX)
+    enum cbor_kind kind;
+    uint64_t value = read_head(r, &kind);
+    if (kind > CBOR_NEGATIVE || value > INT64_MAX)
         fail(r);
     if (r->failed)
         return 0;
-    return major == NEGATIVE ? -1 - (int64_t)value : (int64_t)value;
+    return kind == CBOR_NEGATIVE ? -1 - (int64_t)value : (int64_t)value;
 }
 
-static struct bytes read_string(struct cbor_reader *r, enum major major, size_t min, size_t max)
+static struct bytes read_string(struct cbor_reader *r, enum cbor_kind kind, size_t min, size_t max)
 {
-    size_t len = (size_t)read_of(r, major, min, max);
+    size_t len = (size_t)read_of(r, kind, min, max);
     if (len > r->rest.len)
         fail(r);
     if (r->failed)
@@ -80,27 +78,27 @@ static struct bytes read_string(struct cbor_reader *r, enum major major, size_t 
 
 struct bytes cbor_read_bytes(struct cbor_reader *r, size_t len_min, size_t len_max)
 {
-    return read_string(r, BYTE_STRING, len_min, len_max);
+    return read_string(r, CBOR_BYTES, len_min, len_max);
 }
 
 struct bytes cbor_read_text(struct cbor_reader *r, size_t len_min, size_t len_max)
 {
-    return read_string(r, TEXT_STRING, len_min, len_max);
+    return read_string(r, CBOR_TEXT, len_min, len_max);
 }
 
 void cbor_read_array(struct cbor_reader *r, size_t count)
 {
-    read_of(r, ARRAY, count, count);
+    read_of(r, CBOR_ARRAY, count, count);
 }
 
 size_t cbor_read_array_head(struct cbor_reader *r, size_t count_max)
 {
-    return (size_t)read_of(r, ARRAY, 0, count_max);
+    return (size_t)read_of(r, CBOR_ARRAY, 0, count_max);
 }
 
 void cbor_read_map(struct cbor_reader *r, size_t count)
 {
-    read_of(r, MAP, count, count);
+    read_of(r, CBOR_MAP, count, count);
 }
 
 void cbor_read_key(struct cbor_reader *r, int64_t key)
@@ -122,12 +120,101 @@ bool cbor_read_end(const struct cbor_reader *r)
     return !r->failed && r->rest.len == 0;
 }
 
+/* ---- others' CBOR ------------------------------------------------------------------------------
+ */
+
+enum cbor_kind cbor_peek(const struct cbor_reader *r)
+{
+    return r->rest.len == 0 ? CBOR_NOTHING : (enum cbor_kind)(r->rest.data[0] >> 5);
+}
+
+/* How many items the next one holds; its own content is taken. */
+static uint64_t take_one(struct cbor_reader *r)
+{
+    enum cbor_kind kind;
+    uint64_t value = read_head(r, &kind);
+    switch (kind) {
+    case CBOR_BYTES:
+    case CBOR_TEXT:
+        if (value > r->rest.len)
+            fail(r);
+        else
+            r->rest = bytes_from(r->rest, (size_t)value);
+        return 0;
+    case CBOR_ARRAY:
+    case CBOR_MAP:
+        if (value > r->rest.len) /* each takes an octet at least: nothing overflows below */
+            fail(r);
+        return kind == CBOR_MAP ? 2 * value : value;
+    case CBOR_TAG:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+void cbor_skip(struct cbor_reader *r)
+{
+    uint64_t left[CBOR_DEPTH_MAX + 1] = {1}; /* items to come, on each level */
+    size_t depth = 0;
+    for (;;) {
+        while (left[depth] == 0) {
+            if (depth == 0)
+                return;
+            depth--;
+        }
+        left[depth]--;
+        uint64_t inside = take_one(r);
+        if (inside > 0 && ++depth > CBOR_DEPTH_MAX)
+            fail(r);
+        if (r->failed)
+            return;
+        left[depth] += inside;
+    }
+}
+
+bool cbor_read_tag(struct cbor_reader *r, uint64_t tag)
+{
+    struct cbor_reader ahead = *r;
+    enum cbor_kind kind;
+    if (read_head(&ahead, &kind) != tag || ahead.failed || kind != CBOR_TAG)
+        return false;
+    *r = ahead;
+    return true;
+}
+
+size_t cbor_read_map_head(struct cbor_reader *r)
+{
+    return (size_t)read_of(r, CBOR_MAP, 0, CBOR_LABELS_MAX);
+}
+
+struct cbor_label cbor_read_label(struct cbor_reader *r, struct cbor_labels *seen)
+{
+    struct cbor_label label = {{NULL, 0}, 0};
+    if (cbor_peek(r) == CBOR_TEXT)
+        label.text = cbor_read_text(r, 0, r->rest.len);
+    else
+        label.number = cbor_read_int(r);
+    for (size_t i = 0; i < seen->count; i++) {
+        const struct cbor_label *other = &seen->labels[i];
+        if (!label.text.data == !other->text.data && label.number == other->number &&
+            bytes_equal(label.text, other->text))
+            fail(r);
+    }
+    if (seen->count == CBOR_LABELS_MAX)
+        fail(r);
+    if (r->failed)
+        return (struct cbor_label){{NULL, 0}, 0};
+    seen->labels[seen->count++] = label;
+    return label;
+}
+
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
-static void put_head(struct buf *out, enum major major, uint64_t value)
+static void put_head(struct buf *out, enum cbor_kind kind, uint64_t value)
 {
-    const uint8_t high = (uint8_t)(major << 5);
+    const uint8_t high = (uint8_t)(kind << 5);
     if (value < 24) {
         buf_put_u8(out, (uint8_t)(high | value));
         return;
@@ -140,42 +227,42 @@ static void put_head(struct buf *out, enum major major, uint64_t value)
 
 void cbor_put_uint(struct buf *out, uint64_t value)
 {
-    put_head(out, UINT, value);
+    put_head(out, CBOR_UINT, value);
 }
 
 void cbor_put_int(struct buf *out, int64_t value)
 {
     if (value < 0)
-        put_head(out, NEGATIVE, (uint64_t)(-1 - value));
+        put_head(out, CBOR_NEGATIVE, (uint64_t)(-1 - value));
     else
-        put_head(out, UINT, (uint64_t)value);
+        put_head(out, CBOR_UINT, (uint64_t)value);
 }
 
 void cbor_put_bytes(struct buf *out, struct bytes bytes)
 {
-    put_head(out, BYTE_STRING, bytes.len);
+    put_head(out, CBOR_BYTES, bytes.len);
     buf_put(out, bytes);
 }
 
 void cbor_put_bytes_head(struct buf *out, size_t len)
 {
-    put_head(out, BYTE_STRING, len);
+    put_head(out, CBOR_BYTES, len);
 }
 
 void cbor_put_text(struct buf *out, struct bytes text)
 {
-    put_head(out, TEXT_STRING, text.len);
+    put_head(out, CBOR_TEXT, text.len);
     buf_put(out, text);
 }
 
 void cbor_put_array(struct buf *out, size_t count)
 {
-    put_head(out, ARRAY, count);
+    put_head(out, CBOR_ARRAY, count);
 }
 
 void cbor_put_map(struct buf *out, size_t count)
 {
-    put_head(out, MAP, count);
+    put_head(out, CBOR_MAP, count);
 }
 
 void cbor_put_null(struct buf *out)

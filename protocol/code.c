@@ -235,6 +235,7 @@ enum code_error code_check_signature(const struct code *code, const struct crypt
         .protected_ = code->protected_,
         .payload = code->payload,
         .signature = bytes_of(code->signature, sizeof code->signature),
+        .alg = code->alg,
     };
     switch (cose_sign1_verify(&message, crypto, verifier)) {
     case CRYPTO_OK:
@@ -251,9 +252,9 @@ bool code_licence_expired(const struct code_claims *claims, int64_t now)
     return claims->valid_until != CODE_LONG_TERM && civil_day_at(now) > claims->valid_until;
 }
 
-enum code_error code_sign(const struct code_claims *claims, const uint8_t kid[KID_BYTES],
-                          const struct crypto_provider *crypto, struct crypto_signer *signer,
-                          struct buf *out)
+enum code_error code_sign(const struct code_claims *claims, enum crypto_alg alg,
+                          const uint8_t kid[KID_BYTES], const struct crypto_provider *crypto,
+                          struct crypto_signer *signer, struct buf *out)
 {
     uint8_t storage[CODE_COSE_BYTES_MAX];
     struct buf payload = BUF_OVER(storage);
@@ -261,6 +262,6 @@ enum code_error code_sign(const struct code_claims *claims, const uint8_t kid[KI
     claims_write(claims, &payload);
     CHECK(buf_ok(&payload) && claims_read(buf_bytes(&payload), &again)); /* in range */
     enum crypto_result result =
-        cose_sign1_write(COSE_ALG_ES256, kid, buf_bytes(&payload), crypto, signer, out);
+        cose_sign1_write(alg, kid, buf_bytes(&payload), crypto, signer, out);
     return result == CRYPTO_OK ? CODE_OK : CODE_ERR_CRYPTO;
 }

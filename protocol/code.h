@@ -46,7 +46,7 @@ struct code {
     struct bytes protected_; /* content of the protected bstr */
     struct bytes payload;    /* content of the payload bstr */
     uint8_t signature[CRYPTO_SIGNATURE_BYTES];
-    int32_t alg;
+    enum crypto_alg alg;
     uint8_t kid[KID_BYTES];
     struct code_claims claims;
 };
@@ -93,9 +93,9 @@ bool code_licence_expired(const struct code_claims *claims, int64_t now);
 
 /* Signs; appends the COSE_Sign1. The claims must be in range (CHECKed). Overflow is left in `out`.
  */
-enum code_error code_sign(const struct code_claims *claims, const uint8_t kid[KID_BYTES],
-                          const struct crypto_provider *crypto, struct crypto_signer *signer,
-                          struct buf *out);
+enum code_error code_sign(const struct code_claims *claims, enum crypto_alg alg,
+                          const uint8_t kid[KID_BYTES], const struct crypto_provider *crypto,
+                          struct crypto_signer *signer, struct buf *out);
 
 /* Cuts a name that is too long for a code at a character, with '…' at its end. */
 void code_write_name(struct buf *out, struct bytes name);

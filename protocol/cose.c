@@ -20,9 +20,9 @@ static const uint8_t HALF_ORDER[32] = {
     0x7F, 0xFF, 0xFF, 0xFF, 0x80, 0x00, 0x00, 0x00, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
     0xDE, 0x73, 0x7D, 0x56, 0xD3, 0x8B, 0xCF, 0x42, 0x79, 0xDC, 0xE5, 0x61, 0x7E, 0x31, 0x92, 0xA8};
 
-static bool is_high(const uint8_t s[32])
+bool cose_signature_high(const uint8_t signature[CRYPTO_SIGNATURE_BYTES])
 {
-    return memcmp(s, HALF_ORDER, 32) > 0;
+    return memcmp(signature + 32, HALF_ORDER, 32) > 0;
 }
 
 /* s = n - s, for 0 < s < n. */
@@ -70,6 +70,11 @@ static bool read_parts(struct bytes message, size_t protected_bytes_max, struct 
     return cbor_read_end(&r);
 }
 
+static bool alg_known(int64_t alg)
+{
+    return alg == CRYPTO_ES256 || alg == CRYPTO_SM2;
+}
+
 bool cose_sign1_read(struct bytes message, struct cose_sign1 *out)
 {
     if (!read_parts(message, PROTECTED_BYTES_MAX, out))
@@ -81,9 +86,9 @@ bool cose_sign1_read(struct bytes message, struct cose_sign1 *out)
     int64_t alg = cbor_read_int(&header);
     cbor_read_key(&header, HEADER_KID);
     struct bytes kid = cbor_read_bytes(&header, KID_BYTES, KID_BYTES);
-    if (!cbor_read_end(&header) || (alg != COSE_ALG_ES256 && alg != COSE_ALG_SM2))
+    if (!cbor_read_end(&header) || !alg_known(alg))
         return false;
-    out->alg = (int32_t)alg;
+    out->alg = (enum crypto_alg)alg;
     memcpy(out->kid, kid.data, KID_BYTES);
     return true;
 }
@@ -92,25 +97,42 @@ enum crypto_result cose_sign1_verify(const struct cose_sign1 *message,
                                      const struct crypto_provider *crypto,
                                      struct crypto_verifier *verifier)
 {
-    struct to_be_signed t;
-    if (is_high(message->signature.data + 32))
+    if (message->alg == CRYPTO_ES256 && cose_signature_high(message->signature.data))
         return CRYPTO_MISMATCH;
-    to_be_signed_init(&t, message->protected_, message->payload);
-    return crypto->verify(verifier, t.parts, 4, message->signature.data);
+    return cose_signature_verify(message->protected_, message->payload, message->signature.data,
+                                 crypto, verifier);
 }
 
-static enum crypto_result write_under(struct bytes protected_, struct bytes payload,
-                                      const struct crypto_provider *crypto,
-                                      struct crypto_signer *signer, struct buf *out)
+enum crypto_result cose_signature_verify(struct bytes protected_, struct bytes payload,
+                                         const uint8_t signature[CRYPTO_SIGNATURE_BYTES],
+                                         const struct crypto_provider *crypto,
+                                         struct crypto_verifier *verifier)
 {
-    uint8_t signature[CRYPTO_SIGNATURE_BYTES];
+    struct to_be_signed t;
+    to_be_signed_init(&t, protected_, payload);
+    return crypto->verify(verifier, t.parts, 4, signature);
+}
+
+static enum crypto_result sign(enum crypto_alg alg, struct bytes protected_, struct bytes payload,
+                               const struct crypto_provider *crypto, struct crypto_signer *signer,
+                               uint8_t signature[CRYPTO_SIGNATURE_BYTES])
+{
     struct to_be_signed t;
     to_be_signed_init(&t, protected_, payload);
     enum crypto_result result = crypto->sign(signer, t.parts, 4, signature);
+    if (result == CRYPTO_OK && alg == CRYPTO_ES256 && cose_signature_high(signature))
+        negate(signature + 32);
+    return result;
+}
+
+static enum crypto_result write_under(enum crypto_alg alg, struct bytes protected_,
+                                      struct bytes payload, const struct crypto_provider *crypto,
+                                      struct crypto_signer *signer, struct buf *out)
+{
+    uint8_t signature[CRYPTO_SIGNATURE_BYTES];
+    enum crypto_result result = sign(alg, protected_, payload, crypto, signer, signature);
     if (result != CRYPTO_OK)
         return result;
-    if (is_high(signature + 32))
-        negate(signature + 32);
 
     cbor_put_array(out, 4);
     cbor_put_bytes(out, protected_);
@@ -120,8 +142,8 @@ static enum crypto_result write_under(struct bytes protected_, struct bytes payl
     return CRYPTO_OK;
 }
 
-enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], struct bytes payload,
-                                    const struct crypto_provider *crypto,
+enum crypto_result cose_sign1_write(enum crypto_alg alg, const uint8_t kid[KID_BYTES],
+                                    struct bytes payload, const struct crypto_provider *crypto,
                                     struct crypto_signer *signer, struct buf *out)
 {
     uint8_t storage[PROTECTED_BYTES_MAX];
@@ -131,7 +153,7 @@ enum crypto_result cose_sign1_write(int32_t alg, const uint8_t kid[KID_BYTES], s
     cbor_put_int(&header, alg);
     cbor_put_uint(&header, HEADER_KID);
     cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
-    return write_under(buf_bytes(&header), payload, crypto, signer, out);
+    return write_under(alg, buf_bytes(&header), payload, crypto, signer, out);
 }
 
 /* ---- messages with a type ---- */
@@ -144,31 +166,66 @@ bool cose_typed_read(struct bytes message, struct bytes type, struct cose_sign1 
     struct cbor_reader header = cbor_reader_over(out->protected_);
     cbor_read_map(&header, 3);
     cbor_read_key(&header, HEADER_ALG);
-    cbor_read_key(&header, COSE_ALG_ES256);
+    int64_t alg = cbor_read_int(&header);
     cbor_read_key(&header, HEADER_KID);
     struct bytes kid = cbor_read_bytes(&header, KID_BYTES, KID_BYTES);
     cbor_read_key(&header, HEADER_TYP);
     struct bytes read = cbor_read_text(&header, 0, COSE_TYPE_BYTES_MAX);
-    if (!cbor_read_end(&header) || !bytes_equal(read, type))
+    if (!cbor_read_end(&header) || !alg_known(alg) || !bytes_equal(read, type))
         return false;
-    out->alg = COSE_ALG_ES256;
+    out->alg = (enum crypto_alg)alg;
     memcpy(out->kid, kid.data, KID_BYTES);
     return true;
 }
 
-enum crypto_result cose_typed_write(struct bytes type, const uint8_t kid[KID_BYTES],
-                                    struct bytes payload, const struct crypto_provider *crypto,
+static void put_typed_header(struct buf *header, struct bytes type, enum crypto_alg alg,
+                             const uint8_t kid[KID_BYTES])
+{
+    cbor_put_map(header, 3);
+    cbor_put_uint(header, HEADER_ALG);
+    cbor_put_int(header, alg);
+    cbor_put_uint(header, HEADER_KID);
+    cbor_put_bytes(header, bytes_of(kid, KID_BYTES));
+    cbor_put_uint(header, HEADER_TYP);
+    cbor_put_text(header, type);
+}
+
+enum crypto_result cose_typed_write(struct bytes type, enum crypto_alg alg,
+                                    const uint8_t kid[KID_BYTES], struct bytes payload,
+                                    const struct crypto_provider *crypto,
                                     struct crypto_signer *signer, struct buf *out)
 {
     uint8_t storage[TYPED_PROTECTED_BYTES_MAX];
     struct buf header = BUF_OVER(storage);
-    cbor_put_map(&header, 3);
-    cbor_put_uint(&header, HEADER_ALG);
-    cbor_put_int(&header, COSE_ALG_ES256);
-    cbor_put_uint(&header, HEADER_KID);
-    cbor_put_bytes(&header, bytes_of(kid, KID_BYTES));
-    cbor_put_uint(&header, HEADER_TYP);
-    cbor_put_text(&header, type);
+    put_typed_header(&header, type, alg, kid);
     buf_put_u8(out, TAG_18);
-    return write_under(buf_bytes(&header), payload, crypto, signer, out);
+    return write_under(alg, buf_bytes(&header), payload, crypto, signer, out);
+}
+
+enum crypto_result cose_typed_wrap(struct bytes type, enum crypto_alg alg,
+                                   const uint8_t kid[KID_BYTES], size_t from,
+                                   const struct crypto_provider *crypto,
+                                   struct crypto_signer *signer, struct buf *out)
+{
+    uint8_t storage[TYPED_PROTECTED_BYTES_MAX], before[TYPED_PROTECTED_BYTES_MAX + 16],
+        signature[CRYPTO_SIGNATURE_BYTES];
+    struct buf header = BUF_OVER(storage), head = BUF_OVER(before);
+    const struct bytes payload = bytes_from(buf_bytes(out), from);
+    put_typed_header(&header, type, alg, kid);
+    enum crypto_result result = sign(alg, buf_bytes(&header), payload, crypto, signer, signature);
+    if (result != CRYPTO_OK) {
+        out->len = from;
+        return result;
+    }
+    buf_put_u8(&head, TAG_18);
+    cbor_put_array(&head, 4);
+    cbor_put_bytes(&head, buf_bytes(&header));
+    cbor_put_map(&head, 0);
+    cbor_put_bytes_head(&head, payload.len);
+    if (buf_grow(out, head.len)) {
+        memmove(out->data + from + head.len, payload.data, payload.len);
+        memcpy(out->data + from, before, head.len);
+    }
+    cbor_put_bytes(out, bytes_of(signature, sizeof signature));
+    return CRYPTO_OK;
 }

@@ -7,7 +7,7 @@
 #include "base/check.h"
 
 #define DEPTH_MAX   8  /* of what is skipped */
-#define COORD_BYTES 32 /* of P-256 */
+#define COORD_BYTES 32 /* of both curves */
 #define TIME_DIGITS 12 /* Unix seconds for the next 30,000 years */
 
 /* ---- writing -----------------------------------------------------------------------------------
@@ -15,8 +15,11 @@
 
 static void write_key(const struct keyring_key *key, struct buf *out)
 {
-    buf_put_str(out,
-                "{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"sig\",\"alg\":\"ES256\",\"kid\":\"");
+    buf_put_str(out, "{\"kty\":\"EC\",\"crv\":");
+    buf_put_json(out, bytes_str(key_curve_text(key->alg)));
+    buf_put_str(out, ",\"use\":\"sig\",\"alg\":");
+    buf_put_json(out, bytes_str(key_alg_text(key->alg)));
+    buf_put_str(out, ",\"kid\":\"");
     buf_put_hex(out, bytes_of(key->kid, KID_BYTES));
     buf_put_str(out, "\",\"x\":\"");
     buf_put_base64url(out, bytes_of(key->public_key + 1, COORD_BYTES));
@@ -210,19 +213,26 @@ static void scan_key(struct scanner *s, struct bytes value[MEMBERS])
     expect(s, '}');
 }
 
-static bool read_coordinate(struct bytes value, uint8_t *coordinate)
+/* What stands between the quotes of a value that is a text. */
+static bool read_text(struct bytes value, struct bytes *text)
 {
-    struct buf out;
-    buf_init(&out, coordinate, COORD_BYTES);
-    return value.len > 2 && value.data[0] == '"' &&
-           buf_put_from_base64url(&out, bytes_of(value.data + 1, value.len - 2)) &&
-           out.len == COORD_BYTES;
+    if (value.len < 2 || value.data[0] != '"')
+        return false;
+    *text = bytes_of(value.data + 1, value.len - 2);
+    return true;
 }
 
-static bool is_point(const struct crypto_provider *crypto,
-                     const uint8_t public_key[CRYPTO_PUBLIC_BYTES])
+static bool read_coordinate(struct bytes value, uint8_t *coordinate)
 {
-    struct crypto_verifier *verifier = crypto->verifier_create(public_key);
+    struct bytes text;
+    struct buf out;
+    buf_init(&out, coordinate, COORD_BYTES);
+    return read_text(value, &text) && buf_put_from_base64url(&out, text) && out.len == COORD_BYTES;
+}
+
+static bool is_point(const struct crypto_provider *crypto, const struct keyring_key *key)
+{
+    struct crypto_verifier *verifier = crypto->verifier_create(key->alg, key->public_key);
     const bool created = verifier != NULL;
     if (created)
         crypto->verifier_destroy(&verifier);
@@ -248,29 +258,32 @@ static bool read_time(struct bytes text, int64_t *seconds)
 /* Without the member it is a key for codes. */
 static bool read_use(struct bytes value, enum key_use *use)
 {
+    struct bytes text;
     *use = KEY_USE_CODE;
-    return !value.data || (value.len > 2 && value.data[0] == '"' &&
-                           key_use_read(bytes_of(value.data + 1, value.len - 2), use));
+    return !value.data || (read_text(value, &text) && key_use_read(text, use));
 }
 
-static bool is_ours(const struct bytes value[MEMBERS])
+/* Is it a key of ours, of which kind, and what for? */
+static bool read_kind(const struct bytes value[MEMBERS], struct keyring_key *key)
 {
-    enum key_use use;
-    return read_use(value[JWB_USE], &use) && bytes_equal(value[KTY], BYTES("\"EC\"")) &&
-           bytes_equal(value[CRV], BYTES("\"P-256\"")) &&
-           bytes_equal(value[USE], BYTES("\"sig\"")) && bytes_equal(value[ALG], BYTES("\"ES256\""));
+    struct bytes alg, curve;
+    return read_use(value[JWB_USE], &key->use) && bytes_equal(value[KTY], BYTES("\"EC\"")) &&
+           bytes_equal(value[USE], BYTES("\"sig\"")) && read_text(value[ALG], &alg) &&
+           key_alg_read(alg, &key->alg) && read_text(value[CRV], &curve) &&
+           bytes_equal(curve, bytes_str(key_curve_text(key->alg)));
 }
 
 static bool add_key(struct keyring *ring, const struct crypto_provider *crypto,
-                    const struct bytes value[MEMBERS])
+                    const struct bytes value[MEMBERS], struct keyring_key *key)
 {
     uint8_t storage[2 * KID_BYTES + 2];
     struct buf kid = BUF_OVER(storage);
-    struct keyring_key key = {.alg = COSE_ALG_ES256, .public_key = {0x04}, .retire_at = INT64_MAX};
-    if (!read_use(value[JWB_USE], &key.use) || !read_coordinate(value[X], key.public_key + 1) ||
-        !read_coordinate(value[Y], key.public_key + 1 + COORD_BYTES) ||
-        !read_time(value[NBF], &key.use_from) || !read_time(value[EXP], &key.retire_at) ||
-        !is_point(crypto, key.public_key) || keyring_add(ring, crypto, &key) != KEYRING_OK)
+    key->public_key[0] = 0x04;
+    key->retire_at = INT64_MAX;
+    if (!read_coordinate(value[X], key->public_key + 1) ||
+        !read_coordinate(value[Y], key->public_key + 1 + COORD_BYTES) ||
+        !read_time(value[NBF], &key->use_from) || !read_time(value[EXP], &key->retire_at) ||
+        !is_point(crypto, key) || keyring_add(ring, crypto, key) != KEYRING_OK)
         return false;
     buf_put_u8(&kid, '"');
     buf_put_hex(&kid, bytes_of(ring->keys[ring->count - 1].kid, KID_BYTES));
@@ -285,8 +298,9 @@ static void read_keys(struct scanner *s, struct keyring *ring, const struct cryp
     if (take(s, ']'))
         return;
     do {
+        struct keyring_key key = {0};
         scan_key(s, value);
-        if (!s->failed && is_ours(value) && !add_key(ring, crypto, value))
+        if (!s->failed && read_kind(value, &key) && !add_key(ring, crypto, value, &key))
             fail(s);
     } while (take(s, ','));
     expect(s, ']');

@@ -9,9 +9,7 @@
 
 #define KID_BYTES        4 /* the first bytes of the key's RFC 9679 SHA-256 thumbprint */
 #define KEYRING_KEYS_MAX 64
-
-#define COSE_ALG_ES256 (-7)     /* RFC 9053 */
-#define COSE_ALG_SM2   (-65601) /* private use: SM2 with SM3 */
+#define KEY_UNPUBLISHED  INT64_MAX
 
 enum key_use {
     KEY_USE_CODE = 0,
@@ -21,18 +19,23 @@ enum key_use {
     KEY_USE_RECEIPT,
     KEY_USE_WEBHOOK,
 };
-/* The member "jwb_use" of a key in a set: code, receipt and webhook alone have a word there, the
- * others have sets of their own. NULL and false for them. */
+/* The member "jwb_use" of a key in a set: "code", "status", "root", "receipt", "webhook". Evidence
+ * keys are Ed25519 and in files of their own (evidence/note.h): NULL and false for them. */
 const char *key_use_text(enum key_use use);
 bool key_use_read(struct bytes text, enum key_use *use);
+/* Its members "alg" ("ES256" or "SM2") and "crv" ("P-256" or "SM2"); those of SM2 are of private
+ * use. */
+const char *key_alg_text(enum crypto_alg alg);
+const char *key_curve_text(enum crypto_alg alg);
+bool key_alg_read(struct bytes text, enum crypto_alg *alg);
 
 struct keyring_key {
     uint8_t kid[KID_BYTES];
-    int32_t alg; /* pinned: what a message claims must equal it */
+    enum crypto_alg alg; /* pinned: what a message claims must equal it */
     enum key_use use;
     uint8_t public_key[CRYPTO_PUBLIC_BYTES];
-    int64_t publish_at; /* Unix seconds: shown in the JWKS from here */
-    int64_t use_from;   /* signs iff use_from <= iat < retire_at */
+    int64_t publish_at; /* Unix seconds: known to others from here; KEY_UNPUBLISHED: not yet */
+    int64_t use_from;   /* signs iff use_from <= iat < retire_at, and it is published */
     int64_t retire_at;
     bool revoked;
 };
@@ -50,30 +53,32 @@ enum keyring_error {
 };
 const char *keyring_error_text(enum keyring_error error);
 
-/* RFC 9679 SHA-256 thumbprint of an EC2 P-256 COSE_Key, cut to KID_BYTES. */
-enum crypto_result key_id(const struct crypto_provider *crypto,
+/* RFC 9679 SHA-256 thumbprint of an EC2 COSE_Key, cut to KID_BYTES. crv is 1 (P-256), or -65601 (of
+ * private use) for SM2. */
+#define COSE_CRV_SM2 (-65601)
+enum crypto_result key_id(const struct crypto_provider *crypto, enum crypto_alg alg,
                           const uint8_t public_key[CRYPTO_PUBLIC_BYTES], uint8_t kid[KID_BYTES]);
-/* Copies the key, computes its kid. alg must be COSE_ALG_ES256 (CHECKed): no provider has SM2 yet.
- */
+/* Copies the key, computes its kid. */
 enum keyring_error keyring_add(struct keyring *ring, const struct crypto_provider *crypto,
                                const struct keyring_key *key);
 /* NULL when there is none. */
 const struct keyring_key *keyring_find(const struct keyring *ring, const uint8_t kid[KID_BYTES]);
-/* The key that signs at `now`: of those with use_from <= now < retire_at, not revoked, the one with
- * the latest use_from. NULL when there is none. */
+/* The key of this algorithm that signs at `now`: of those published by then, with use_from <= now <
+ * retire_at, not revoked, the one with the latest use_from. NULL when there is none. A message that
+ * it signs has this very `now` as its iat. */
 const struct keyring_key *keyring_signing(const struct keyring *ring, enum key_use use,
-                                          int64_t now);
+                                          enum crypto_alg alg, int64_t now);
 
-/* JSON Web Key Set (RFC 7517) of the keys for codes, receipts and webhooks published by `now`,
- * revoked ones excluded; kid in lowercase hexadecimal. All but those for codes have the member
- * "jwb_use": "receipt" or "webhook". */
+/* JSON Web Key Set (RFC 7517) of the keys published by `now`, revoked ones excluded; kid in
+ * lowercase hexadecimal. All but those for codes have the member "jwb_use". The gateway's ring has
+ * no root keys (gateway/config/keyfile.h); one of root keys gives the set that verifiers pin. */
 void keyring_write_jwks(const struct keyring *ring, int64_t now, struct buf *out);
-/* Reads such a set: EC P-256 keys with use "sig" and alg "ES256", for codes unless "jwb_use" says
- * else. Members it does not know are ignored; keys of other kinds and uses are skipped; a point
- * that is not on the curve, a kid that is not the key's thumbprint, a duplicate or a malformed set
- * give false, and the ring stays as it was. publish_at and use_from become 0, retire_at INT64_MAX
- * unless the extension members "nbf" and "exp" (Unix seconds, as keyring_write_jwks writes them)
- * say else. */
+/* Reads such a set: EC keys with use "sig", and crv "P-256" with alg "ES256" or crv "SM2" with alg
+ * "SM2", for codes unless "jwb_use" says else. Members it does not know are ignored;
+ * keys of other kinds and uses are skipped; a point that is not on the curve, a kid that is not the
+ * key's thumbprint, a duplicate or a malformed set give false, and the ring stays as it was.
+ * publish_at and use_from become 0, retire_at INT64_MAX unless the extension members "nbf" and
+ * "exp" (Unix seconds, as keyring_write_jwks writes them) say else. */
 bool keyring_read_jwks(struct keyring *ring, const struct crypto_provider *crypto,
                        struct bytes json);
 

@@ -110,9 +110,9 @@ static void write_claims(const struct receipt *receipt, struct buf *out)
 
 /* ---- messages ---- */
 
-enum crypto_result receipt_write(const struct receipt *receipt, const uint8_t kid[KID_BYTES],
-                                 const struct crypto_provider *crypto, struct crypto_signer *signer,
-                                 struct buf *out)
+enum crypto_result receipt_write(const struct receipt *receipt, enum crypto_alg alg,
+                                 const uint8_t kid[KID_BYTES], const struct crypto_provider *crypto,
+                                 struct crypto_signer *signer, struct buf *out)
 {
     uint8_t storage[CLAIMS_BYTES_MAX];
     struct buf claims = BUF_OVER(storage);
@@ -123,7 +123,7 @@ enum crypto_result receipt_write(const struct receipt *receipt, const uint8_t ki
         return CRYPTO_OK;
     }
     CHECK(read_claims(buf_bytes(&claims), &again)); /* in range */
-    return cose_typed_write(TYPE, kid, buf_bytes(&claims), crypto, signer, out);
+    return cose_typed_write(TYPE, alg, kid, buf_bytes(&claims), crypto, signer, out);
 }
 
 /* The parts of a message and whose signature it has; nothing of the claims. */
@@ -141,11 +141,12 @@ bool receipt_read(struct bytes message, struct receipt *receipt, uint8_t kid[KID
     return true;
 }
 
-enum crypto_result receipt_check(struct bytes message, const struct crypto_provider *crypto,
+enum crypto_result receipt_check(struct bytes message, enum crypto_alg alg,
+                                 const struct crypto_provider *crypto,
                                  struct crypto_verifier *verifier)
 {
     struct cose_sign1 parts;
-    if (!read_message(message, &parts))
+    if (!read_message(message, &parts) || parts.alg != alg)
         return CRYPTO_MISMATCH;
     return cose_sign1_verify(&parts, crypto, verifier);
 }

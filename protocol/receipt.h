@@ -38,13 +38,15 @@ struct receipt {
 };
 /* Signs and appends; an overflow is left in `out`. result is the reason's (CHECKed, as are the
  * lengths). */
-enum crypto_result receipt_write(const struct receipt *receipt, const uint8_t kid[KID_BYTES],
-                                 const struct crypto_provider *crypto, struct crypto_signer *signer,
-                                 struct buf *out);
+enum crypto_result receipt_write(const struct receipt *receipt, enum crypto_alg alg,
+                                 const uint8_t kid[KID_BYTES], const struct crypto_provider *crypto,
+                                 struct crypto_signer *signer, struct buf *out);
 /* Reads what receipt_write makes and nothing else; views into `message`. *kid tells whose signature
  * is to be checked with receipt_check. False: malformed. */
 bool receipt_read(struct bytes message, struct receipt *receipt, uint8_t kid[KID_BYTES]);
-enum crypto_result receipt_check(struct bytes message, const struct crypto_provider *crypto,
+/* By a key of this algorithm. CRYPTO_MISMATCH also when the message names another. */
+enum crypto_result receipt_check(struct bytes message, enum crypto_alg alg,
+                                 const struct crypto_provider *crypto,
                                  struct crypto_verifier *verifier);
 
 #endif

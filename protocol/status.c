@@ -90,6 +90,21 @@ enum verdict_result verdict_reason_result(enum verdict_reason reason)
     return reasons[reason].result;
 }
 
+enum verdict_result verdict_reason_result_offline(enum verdict_reason reason)
+{
+    return reason == REASON_UNKNOWN_KEY || reason == REASON_NOT_YET_VALID
+               ? RESULT_INDETERMINATE
+               : verdict_reason_result(reason);
+}
+
+enum verdict_reason status_bits_reason(uint8_t bits)
+{
+    static const enum verdict_reason by_bits[] = {
+        REASON_NONE, REASON_LICENCE_INVALID, REASON_LICENCE_SEIZED, REASON_LICENCE_NOT_IN_FORCE};
+    CHECK(bits < 4);
+    return by_bits[bits];
+}
+
 const char *verdict_reason_text(enum verdict_reason reason)
 {
     CHECK(reason < REASON_COUNT);

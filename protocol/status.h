@@ -92,7 +92,12 @@ enum verdict_result {
     R(CODE_ALREADY_USED, INVALID, "code_already_used")                                             \
     R(LICENCE_UNKNOWN, INDETERMINATE, "licence_unknown")                                           \
     R(STATUS_UNAVAILABLE, INDETERMINATE, "status_unavailable")                                     \
-    R(CATALOGUE_UNKNOWN, INDETERMINATE, "catalogue_unknown")
+    R(CATALOGUE_UNKNOWN, INDETERMINATE, "catalogue_unknown")                                       \
+    /* a terminal's, offline */                                                                    \
+    R(LICENCE_INVALID, INVALID, "licence_invalid") /* of bits 1 no more is known */                \
+    R(STATUS_STALE, INDETERMINATE, "status_stale")                                                 \
+    R(CLOCK_UNTRUSTED, INDETERMINATE, "clock_untrusted")                                           \
+    R(TRUST_STALE, INDETERMINATE, "trust_stale")
 
 enum verdict_reason {
 #define R(name, result, text) REASON_##name,
@@ -100,8 +105,13 @@ enum verdict_reason {
 #undef R
         REASON_COUNT,
 };
-/* Every reason belongs to one result. */
+/* Every reason belongs to one result, at a gateway; in journals by number: add at the end. */
 enum verdict_result verdict_reason_result(enum verdict_reason reason);
+/* The same at a terminal, whose keys may be old and whose clock may be wrong: an unknown key and a
+ * code from the future tell it nothing. */
+enum verdict_result verdict_reason_result_offline(enum verdict_reason reason);
+/* The reason that the two bits of a place give where no more is known; REASON_NONE for 0. */
+enum verdict_reason status_bits_reason(uint8_t bits);
 const char *verdict_reason_text(enum verdict_reason reason);
 const char *verdict_result_text(enum verdict_result result); /* "valid", ... */
 /* The reason that a status gives; REASON_NONE for valid. */

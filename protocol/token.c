@@ -19,8 +19,8 @@ static const struct {
                                          TOKEN_SCOPE_TRACE},
     [TOKEN_ROLE_INSPECTOR] = {"inspector", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS |
                                                TOKEN_SCOPE_LOOKUP | TOKEN_SCOPE_ENFORCE |
-                                               TOKEN_SCOPE_OBJECT},
-    [TOKEN_ROLE_PARTNER] = {"partner", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_CHECK},
+                                               TOKEN_SCOPE_OBJECT | TOKEN_SCOPE_SYNC},
+    [TOKEN_ROLE_PARTNER] = {"partner", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_CHECK | TOKEN_SCOPE_SYNC},
     [TOKEN_ROLE_ISSUER] = {"issuer", TOKEN_SCOPE_VERIFY | TOKEN_SCOPE_STATUS | TOKEN_SCOPE_DELIVER |
                                          TOKEN_SCOPE_TRACE},
     [TOKEN_ROLE_SYSTEM] = {"system", TOKEN_SCOPE_RETRIEVE},

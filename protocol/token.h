@@ -7,14 +7,15 @@
  *
  *   role       subject                                          client
  *   holder     the registry's random holder id, 32 hex digits   -
- *   inspector  <agency>/<officer>                               the terminal
+ *   inspector  <agency>/<officer>; - (a terminal's own)         the terminal
  *   partner    -                                                the partner
  *   issuer     -                                                the authority's client
  *   system     -                                                the business system
  *   auditor    -                                                the auditor's client
  *
- * What a client may is not in the token but in the registry, so that a change of it is felt at
- * once. */
+ * A ticket, by which a client gives its first key, is such a token too, with the scope `register`
+ * alone. What a client may is not in the token but in the registry, so that a change of it is felt
+ * at once. */
 #ifndef PROTOCOL_TOKEN_H
 #define PROTOCOL_TOKEN_H
 
@@ -53,7 +54,9 @@ bool token_role_read(struct bytes text, enum token_role *role);
     S(ENFORCE, "enforce")   /* an inspector's: seize, withdraw, request to cancel, restore */      \
     S(DELIVER, "deliver")   /* an authority's: its licences, and what others did with them */      \
     S(OBJECT, "object")     /* a holder's and an inspector's: object to what a licence says */     \
-    S(TRACE, "trace")       /* read the timeline of a licence */
+    S(TRACE, "trace")       /* read the timeline of a licence */                                   \
+    S(SYNC, "sync")         /* a terminal's and a partner's: fetch status lists; deliver scans */  \
+    S(REGISTER, "register") /* of no role: a client that has no key yet may give its first one */
 enum token_scope_bit {
 #define S(name, word) TOKEN_SCOPE_BIT_##name,
     TOKEN_SCOPES(S)

@@ -18,11 +18,11 @@ static const char letters[129] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 static int make_key(void **state)
 {
     (void)state;
-    assert_int_equal(crypto_openssl.key_generate(&pair), CRYPTO_OK);
-    assert_int_equal(key_id(&crypto_openssl, pair.public_key, kid), CRYPTO_OK);
-    signer = crypto_openssl.signer_create(&pair);
+    assert_int_equal(crypto_openssl.key_generate(CRYPTO_ES256, &pair), CRYPTO_OK);
+    assert_int_equal(key_id(&crypto_openssl, CRYPTO_ES256, pair.public_key, kid), CRYPTO_OK);
+    signer = crypto_openssl.signer_create(CRYPTO_ES256, &pair);
     for (size_t p = 0; p < 2; p++)
-        verifiers[p] = providers[p]->verifier_create(pair.public_key);
+        verifiers[p] = providers[p]->verifier_create(CRYPTO_ES256, pair.public_key);
     return 0;
 }
 
@@ -74,7 +74,8 @@ static struct bytes written(const struct action_receipt_claims *claims)
 {
     static uint8_t storage[ACTION_RECEIPT_BYTES_MAX];
     struct buf out = BUF_OVER(storage);
-    assert_int_equal(action_receipt_write(claims, kid, &crypto_openssl, signer, &out), CRYPTO_OK);
+    assert_int_equal(action_receipt_write(claims, CRYPTO_ES256, kid, &crypto_openssl, signer, &out),
+                     CRYPTO_OK);
     assert_true(buf_ok(&out));
     return buf_bytes(&out);
 }
@@ -105,7 +106,8 @@ static void assert_comes_back(const struct action_receipt_claims *claims)
     assert_same(claims, &read);
     assert_memory_equal(read_kid, kid, KID_BYTES);
     for (size_t p = 0; p < 2; p++)
-        assert_int_equal(action_receipt_check(message, providers[p], verifiers[p]), CRYPTO_OK);
+        assert_int_equal(action_receipt_check(message, CRYPTO_ES256, providers[p], verifiers[p]),
+                         CRYPTO_OK);
 }
 
 /* Without this a case's file would hold a statement that nobody can read, or that says something
@@ -169,7 +171,7 @@ static void damaged_ones_never_pass(void **state)
         copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
         struct bytes damaged = guarded(0, bytes_of(copy, len));
         (void)action_receipt_read(damaged, &read, read_kid);
-        assert_int_equal(action_receipt_check(damaged, &crypto_openssl, verifiers[0]),
+        assert_int_equal(action_receipt_check(damaged, CRYPTO_ES256, &crypto_openssl, verifiers[0]),
                          CRYPTO_MISMATCH);
     }
 }
@@ -186,13 +188,16 @@ static void no_receipt_is_of_the_other_kind(void **state)
                                  .subject = BYTES("\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7")};
     struct receipt read_told;
     struct action_receipt_claims claims = typical(), read;
-    assert_int_equal(receipt_write(&told, kid, &crypto_openssl, signer, &out), CRYPTO_OK);
+    assert_int_equal(receipt_write(&told, CRYPTO_ES256, kid, &crypto_openssl, signer, &out),
+                     CRYPTO_OK);
     assert_false(action_receipt_read(buf_bytes(&out), &read, read_kid));
-    assert_int_equal(action_receipt_check(buf_bytes(&out), &crypto_openssl, verifiers[0]),
-                     CRYPTO_MISMATCH);
+    assert_int_equal(
+        action_receipt_check(buf_bytes(&out), CRYPTO_ES256, &crypto_openssl, verifiers[0]),
+        CRYPTO_MISMATCH);
     const struct bytes message = written(&claims);
     assert_false(receipt_read(message, &read_told, read_kid));
-    assert_int_equal(receipt_check(message, &crypto_openssl, verifiers[0]), CRYPTO_MISMATCH);
+    assert_int_equal(receipt_check(message, CRYPTO_ES256, &crypto_openssl, verifiers[0]),
+                     CRYPTO_MISMATCH);
 }
 
 /* Without this what a scanner reads from the page would not lead back to the receipt, or a text

@@ -163,6 +163,108 @@ static void a_failure_sticks(void **state)
     assert_true(cbor_read_end(&r));
 }
 
+/* Without this an item that nobody knows could be taken for more or less than it is, and what
+ * stands behind it for something else. */
+static void unknown_items_are_skipped_whole(void **state)
+{
+    (void)state;
+    static const struct bytes items[] = {
+        BYTES("\x00"),
+        BYTES("\x3b\xff\xff\xff\xff\xff\xff\xff\xff"),
+        BYTES("\x18\x05"), /* a longer form */
+        BYTES("\x43\x01\x02\x03"),
+        BYTES("\x59\x00\x01\xaa"),
+        BYTES("\x60"),
+        BYTES("\x80"),
+        BYTES("\x83\x01\x82\x02\xa1\x03\x40\xf6"),
+        BYTES("\xa2\x01\xa0\x61\x61\x80"),
+        BYTES("\xc1\xfb\x41\xd9\x00\x00\x00\x00\x00\x00"), /* a tag, a float */
+        BYTES("\xf9\x00\x00"),
+        BYTES("\x81\x81\x81\x81\x81\x81\x81\x81\x00"), /* CBOR_DEPTH_MAX */
+    };
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+        uint8_t storage[32];
+        struct buf twice = BUF_OVER(storage);
+        buf_put(&twice, items[i]);
+        buf_put_u8(&twice, 0x07);
+        struct cbor_reader r = cbor_reader_lenient(guarded(0, buf_bytes(&twice)));
+        cbor_skip(&r);
+        assert_int_equal(cbor_read_uint(&r, 7), 7);
+        assert_true(cbor_read_end(&r));
+        for (size_t len = 0; len < items[i].len; len++) { /* cut off */
+            r = cbor_reader_lenient(guarded(0, bytes_of(items[i].data, len)));
+            cbor_skip(&r);
+            assert_true(r.failed);
+        }
+    }
+}
+
+/* Without this a few octets could cost a reader much, or two readers see different ends. */
+static void what_has_no_definite_end_is_refused(void **state)
+{
+    (void)state;
+    static const struct bytes items[] = {
+        BYTES("\x5f\x41\x00\xff"),
+        BYTES("\x9f\x00\xff"),
+        BYTES("\xbf\x00\x00\xff"),
+        BYTES("\x1c"),
+        BYTES("\x9b\xff\xff\xff\xff\xff\xff\xff\xff"),
+        BYTES("\xbb\x80\x00\x00\x00\x00\x00\x00\x00"),
+        BYTES("\x5b\xff\xff\xff\xff\xff\xff\xff\xff"),
+        BYTES("\x81\x81\x81\x81\x81\x81\x81\x81\x81\x00"),
+        BYTES("\xc1\xc1\xc1\xc1\xc1\xc1\xc1\xc1\xc1\x00"),
+    };
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+        struct cbor_reader r = cbor_reader_lenient(guarded(0, items[i]));
+        cbor_skip(&r);
+        assert_true(r.failed);
+    }
+}
+
+/* Without this a map could say two things under one key, and each reader believe another. */
+static void a_key_comes_once(void **state)
+{
+    (void)state;
+    static const struct {
+        struct bytes keys;
+        size_t good; /* of them, before the first that fails */
+    } rows[] = {
+        {BYTES("\x01\x02\x20\x61\x61\x60"), 5},
+        {BYTES("\x01\x18\x01"), 1}, /* the same in a longer form */
+        {BYTES("\x01\x02\x01"), 2},
+        {BYTES("\x61\x61\x61\x62\x61\x61"), 2},
+        {BYTES("\x00\x60\x00"), 2}, /* neither is the other */
+        {BYTES("\x01\x41\x61"), 1}, /* octets are no key */
+        {BYTES("\x01\xf4"), 1},
+        {BYTES("\x1b\x80\x00\x00\x00\x00\x00\x00\x00"), 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cbor_labels seen = {.count = 0};
+        struct cbor_reader r = cbor_reader_lenient(guarded(0, rows[i].keys));
+        while (r.rest.len > 0)
+            cbor_read_label(&r, &seen);
+        assert_int_equal(seen.count, rows[i].good);
+        assert_int_equal(r.failed, rows[i].good != 5);
+    }
+}
+
+/* Without this the search for keys that come twice could be made to cost what a sender likes. */
+static void the_keys_of_a_map_have_a_limit(void **state)
+{
+    (void)state;
+    uint8_t storage[3 * CBOR_LABELS_MAX];
+    struct cbor_labels seen = {.count = 0};
+    struct buf keys = BUF_OVER(storage);
+    for (uint64_t i = 0; i <= CBOR_LABELS_MAX; i++)
+        cbor_put_uint(&keys, i);
+    struct cbor_reader r = cbor_reader_lenient(guarded(0, buf_bytes(&keys)));
+    for (size_t i = 0; i < CBOR_LABELS_MAX; i++)
+        cbor_read_label(&r, &seen);
+    assert_false(r.failed);
+    cbor_read_label(&r, &seen);
+    assert_true(r.failed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +273,10 @@ int main(void)
         cmocka_unit_test(other_forms_are_refused),
         cmocka_unit_test(bounds_are_kept),
         cmocka_unit_test(a_failure_sticks),
+        cmocka_unit_test(unknown_items_are_skipped_whole),
+        cmocka_unit_test(what_has_no_definite_end_is_refused),
+        cmocka_unit_test(a_key_comes_once),
+        cmocka_unit_test(the_keys_of_a_map_have_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,11 +26,11 @@ static void make_keys(void)
     buf_put_from_hex(&public_key,
                      BYTES("0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
                            "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"));
-    struct keyring_key key = {.alg = COSE_ALG_ES256, .retire_at = INT64_MAX};
+    struct keyring_key key = {.alg = CRYPTO_ES256, .retire_at = INT64_MAX};
     memcpy(key.public_key, pair.public_key, sizeof key.public_key);
     keyring_add(&ring, gateway, &key);
-    signer = crypto_mbedtls.signer_create(&pair); /* deterministic */
-    verifier = gateway->verifier_create(pair.public_key);
+    signer = crypto_mbedtls.signer_create(CRYPTO_ES256, &pair); /* deterministic */
+    verifier = gateway->verifier_create(CRYPTO_ES256, pair.public_key);
 }
 
 static struct code_claims typical(void)
@@ -67,7 +67,8 @@ static struct code_claims longest(void)
 
 static void sign(const struct code_claims *claims, struct buf *cose)
 {
-    assert_int_equal(code_sign(claims, ring.keys[0].kid, &crypto_mbedtls, signer, cose), CODE_OK);
+    assert_int_equal(
+        code_sign(claims, CRYPTO_ES256, ring.keys[0].kid, &crypto_mbedtls, signer, cose), CODE_OK);
     assert_true(buf_ok(cose));
 }
 
@@ -111,7 +112,7 @@ static void claims_come_back(void **state)
         sign(&in, &cose);
         assert_int_equal(code_parse(guarded(0, buf_bytes(&cose)), &code), CODE_OK);
         out = &code.claims;
-        assert_int_equal(code.alg, COSE_ALG_ES256);
+        assert_int_equal(code.alg, CRYPTO_ES256);
         assert_memory_equal(code.kid, ring.keys[0].kid, KID_BYTES);
         assert_int_equal(code.cose.len, cose.len);
         assert_true(out->issued_at == in.issued_at && out->expires_at == in.expires_at);
@@ -375,7 +376,7 @@ static void keys_vouch_only_for_what_they_may(void **state)
         assert_null(key);
     }
     *mine = ring.keys[0];
-    mine->alg = COSE_ALG_SM2;
+    mine->alg = CRYPTO_SM2;
     assert_int_equal(code_find_key(&code, &own, &key), CODE_ERR_UNKNOWN_KEY);
     own.count = 0;
     assert_int_equal(code_find_key(&code, &own, &key), CODE_ERR_UNKNOWN_KEY);
@@ -430,7 +431,8 @@ static void a_failing_provider_is_ours(void **state)
     assert_int_equal(code_parse(buf_bytes(&cose), &code), CODE_OK);
     assert_int_equal(code_check_signature(&code, &broken, NULL), CODE_ERR_CRYPTO);
     cose.len = 0;
-    assert_int_equal(code_sign(&claims, ring.keys[0].kid, &broken, NULL, &cose), CODE_ERR_CRYPTO);
+    assert_int_equal(code_sign(&claims, CRYPTO_ES256, ring.keys[0].kid, &broken, NULL, &cose),
+                     CODE_ERR_CRYPTO);
     assert_int_equal(cose.len, 0);
 }
 

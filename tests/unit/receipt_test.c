@@ -18,11 +18,11 @@ static uint8_t kid[KID_BYTES];
 static int make_key(void **state)
 {
     (void)state;
-    assert_int_equal(crypto_openssl.key_generate(&pair), CRYPTO_OK);
-    assert_int_equal(key_id(&crypto_openssl, pair.public_key, kid), CRYPTO_OK);
-    signer = crypto_openssl.signer_create(&pair);
+    assert_int_equal(crypto_openssl.key_generate(CRYPTO_ES256, &pair), CRYPTO_OK);
+    assert_int_equal(key_id(&crypto_openssl, CRYPTO_ES256, pair.public_key, kid), CRYPTO_OK);
+    signer = crypto_openssl.signer_create(CRYPTO_ES256, &pair);
     for (size_t p = 0; p < 2; p++)
-        verifiers[p] = providers[p]->verifier_create(pair.public_key);
+        verifiers[p] = providers[p]->verifier_create(CRYPTO_ES256, pair.public_key);
     return 0;
 }
 
@@ -56,7 +56,8 @@ static struct bytes written(const struct receipt *receipt)
 {
     static uint8_t storage[RECEIPT_BYTES_MAX];
     struct buf out = BUF_OVER(storage);
-    assert_int_equal(receipt_write(receipt, kid, &crypto_openssl, signer, &out), CRYPTO_OK);
+    assert_int_equal(receipt_write(receipt, CRYPTO_ES256, kid, &crypto_openssl, signer, &out),
+                     CRYPTO_OK);
     assert_true(buf_ok(&out));
     return buf_bytes(&out);
 }
@@ -89,7 +90,8 @@ static void what_is_written_comes_back(void **state)
         assert_same(&receipt, &read);
         assert_memory_equal(read_kid, kid, KID_BYTES);
         for (size_t p = 0; p < 2; p++)
-            assert_int_equal(receipt_check(message, providers[p], verifiers[p]), CRYPTO_OK);
+            assert_int_equal(receipt_check(message, CRYPTO_ES256, providers[p], verifiers[p]),
+                             CRYPTO_OK);
         receipt.issuer = receipt.client = receipt.purpose = bytes_of(letters, sizeof letters);
         receipt.issued_at = INT64_MAX;
         receipt.kind = RECEIPT_OF_LICENCE;
@@ -126,7 +128,8 @@ static void overflow_is_left_in_the_writer(void **state)
     for (size_t cap = 0; cap < whole; cap++) {
         struct buf out;
         buf_init(&out, storage, cap);
-        assert_int_equal(receipt_write(&receipt, kid, &crypto_openssl, signer, &out), CRYPTO_OK);
+        assert_int_equal(receipt_write(&receipt, CRYPTO_ES256, kid, &crypto_openssl, signer, &out),
+                         CRYPTO_OK);
         assert_false(buf_ok(&out));
     }
     memset(letters, 'a', sizeof letters);
@@ -134,7 +137,8 @@ static void overflow_is_left_in_the_writer(void **state)
     for (size_t f = 0; f < receipt.field_count; f++)
         receipt.fields[f] = bytes_of(letters, sizeof letters);
     struct buf out = BUF_OVER(storage);
-    assert_int_equal(receipt_write(&receipt, kid, &crypto_openssl, signer, &out), CRYPTO_OK);
+    assert_int_equal(receipt_write(&receipt, CRYPTO_ES256, kid, &crypto_openssl, signer, &out),
+                     CRYPTO_OK);
     assert_false(buf_ok(&out));
 }
 
@@ -152,7 +156,8 @@ static void damaged_ones_never_pass(void **state)
         copy[bit / 8] ^= (uint8_t)(1u << bit % 8);
         struct bytes message = guarded(0, bytes_of(copy, whole.len));
         (void)receipt_read(message, &read, read_kid);
-        assert_int_equal(receipt_check(message, &crypto_openssl, verifiers[0]), CRYPTO_MISMATCH);
+        assert_int_equal(receipt_check(message, CRYPTO_ES256, &crypto_openssl, verifiers[0]),
+                         CRYPTO_MISMATCH);
     }
 }
 
@@ -173,21 +178,21 @@ static void receipts_and_codes_are_never_each_other(void **state)
     struct code code;
     uint8_t storage[CODE_COSE_BYTES_MAX], tagged[CODE_COSE_BYTES_MAX + 1], read_kid[KID_BYTES];
     struct buf out = BUF_OVER(storage);
-    assert_int_equal(code_sign(&claims, kid, &crypto_openssl, signer, &out), CODE_OK);
+    assert_int_equal(code_sign(&claims, CRYPTO_ES256, kid, &crypto_openssl, signer, &out), CODE_OK);
     assert_int_equal(code_parse(buf_bytes(&out), &code), CODE_OK);
     assert_false(receipt_read(buf_bytes(&out), &read, read_kid));
     tagged[0] = 0xD2;
     memcpy(tagged + 1, storage, out.len);
     assert_false(receipt_read(bytes_of(tagged, out.len + 1), &read, read_kid));
-    assert_int_equal(receipt_check(bytes_of(tagged, out.len + 1), &crypto_openssl, verifiers[0]),
-                     CRYPTO_MISMATCH);
+    assert_int_equal(
+        receipt_check(bytes_of(tagged, out.len + 1), CRYPTO_ES256, &crypto_openssl, verifiers[0]),
+        CRYPTO_MISMATCH);
 
     struct bytes message = written(&receipt);
     assert_int_equal(code_parse(message, &code), CODE_ERR_MALFORMED);
     assert_int_equal(code_parse(bytes_from(message, 1), &code), CODE_ERR_MALFORMED);
 
-    struct keyring_key key = {
-        .alg = COSE_ALG_ES256, .use = KEY_USE_RECEIPT, .retire_at = INT64_MAX};
+    struct keyring_key key = {.alg = CRYPTO_ES256, .use = KEY_USE_RECEIPT, .retire_at = INT64_MAX};
     const struct keyring_key *found;
     memcpy(key.public_key, pair.public_key, sizeof key.public_key);
     assert_int_equal(keyring_add(&ring, &crypto_openssl, &key), KEYRING_OK);
@@ -253,8 +258,8 @@ static const char *verdict_of(struct bytes message, const struct crypto_provider
     if (!key || key->use != KEY_USE_RECEIPT || read->issued_at < key->use_from ||
         read->issued_at >= key->retire_at)
         return "unknown_key";
-    struct crypto_verifier *verifier = crypto->verifier_create(key->public_key);
-    enum crypto_result result = receipt_check(message, crypto, verifier);
+    struct crypto_verifier *verifier = crypto->verifier_create(CRYPTO_ES256, key->public_key);
+    enum crypto_result result = receipt_check(message, CRYPTO_ES256, crypto, verifier);
     crypto->verifier_destroy(&verifier);
     return result == CRYPTO_OK ? "ok" : "bad_signature";
 }

@@ -122,7 +122,7 @@ static void a_genuine_mac_over_other_claims_is_malformed(void **state)
         BYTES("\x86\x00\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),         /* role 0 */
         BYTES("\x86\x07\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),         /* an operator */
         BYTES("\x86\x08\x60\x60\x02\x01\x1a\x7f\xff\xff\xff"),         /* role 8 */
-        BYTES("\x86\x01\x60\x60\x19\x08\x00\x01\x1a\x7f\xff\xff\xff"), /* an unknown scope */
+        BYTES("\x86\x01\x60\x60\x19\x20\x00\x01\x1a\x7f\xff\xff\xff"), /* an unknown scope */
         BYTES("\x86\x01\x61\x0a\x60\x02\x01\x1a\x7f\xff\xff\xff"),     /* a line feed */
         BYTES("\x86\x01\x60\x60\x02\x01\x1a\x7f\xff\xff\xff\x00"),     /* something behind it */
         BYTES("\x85\x01\x60\x60\x02\x01"),                             /* five items */
@@ -161,6 +161,8 @@ static void roles_have_names_and_scopes(void **state)
     assert_false(token_role_read(BYTES(""), &role));
     assert_true(token_role_scopes(TOKEN_ROLE_HOLDER) & TOKEN_SCOPE_DISPLAY);
     assert_false(token_role_scopes(TOKEN_ROLE_INSPECTOR) & TOKEN_SCOPE_DISPLAY);
+    for (unsigned i = 0; i < TOKEN_ROLE_COUNT; i++) /* a ticket's alone */
+        assert_false(token_role_scopes((enum token_role)i) & TOKEN_SCOPE_REGISTER);
 }
 
 /* Without this a client would get scopes that it did not ask for, or be told others than it got. */
@@ -173,7 +175,7 @@ static void scopes_are_words_with_spaces_between(void **state)
     token_scopes_write(&text, TOKEN_SCOPES_ALL);
     assert_true(
         bytes_equal(buf_bytes(&text), BYTES("display verify status check retrieve lookup consent "
-                                            "enforce deliver object trace")));
+                                            "enforce deliver object trace sync register")));
     for (unsigned set = 0; set <= TOKEN_SCOPES_ALL; set++) {
         text.len = 0;
         token_scopes_write(&text, set);
