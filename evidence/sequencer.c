@@ -11,7 +11,8 @@
 #include "evidence/sequencer_sources.h"
 
 #define SENTENCE_BYTES_MAX 512
-#define RETRY_MS           200 /* after what could not be written or opened */
+#define RETRY_MS           200     /* after what could not be written or opened */
+#define LOOK_UP_GRACE_US   1000000 /* in which an event of another's log may not be there yet */
 /* Events of one turn, so that an import does not keep the journals waiting. */
 #define EVENT_READS_MAX 16
 _Static_assert(2 * EVENT_READS_MAX * SEQUENCER_EVENTS_MAX <= BATCH_RECORDS_MAX,
@@ -59,6 +60,7 @@ struct sequencer {
     pthread_cond_t changed;
     bool stopping, woken;
     struct sequencer_event logged;      /* as sequencer_last_event tells it */
+    uint64_t found_us;                  /* another's log: when its last event could be told */
     struct publication publications[2]; /* the second: witnessed by all */
 };
 
@@ -107,6 +109,7 @@ static bool is_event(const struct journal_record *record, const struct sequencer
            record->at_us == event->at_us && (unsigned)record->kind == event->kind;
 }
 
+/* What was taken last is what the log ends with. */
 static void tell_event(struct sequencer *s)
 {
     CHECK(pthread_mutex_lock(&s->lock) == 0);
@@ -115,18 +118,26 @@ static void tell_event(struct sequencer *s)
 }
 
 /* From the log itself, where this sequencer did not bring it there. */
-static void look_up_event(struct sequencer *s, uint64_t number, uint64_t size)
+static bool look_up_event(struct sequencer *s, uint64_t number, uint64_t size)
 {
     uint8_t storage[TLOG_ENTRY_BYTES_MAX];
     struct buf entry = BUF_OVER(storage);
     struct tlog_run run;
     struct journal_record record;
+    if ((!s->reader && tlog_reader_open(s->folder, &s->reader) != TLOG_OK) ||
+        tlog_find_run(s->reader, SEQUENCER_REGISTRY, number, &run) != TLOG_OK ||
+        tlog_read_entry(s->reader, run.index + (number - run.position), size, &entry) != TLOG_OK ||
+        !entry_read(buf_bytes(&entry), &record) || record.number != number)
+        return false;
+    s->taken = event_of(&record);
+    tell_event(s);
+    return true;
+}
+
+/* The log ends with an event that it can't tell, or with none. */
+static void tell_no_event(struct sequencer *s)
+{
     s->taken = (struct sequencer_event){0};
-    if (number && (s->reader || tlog_reader_open(s->folder, &s->reader) == TLOG_OK) &&
-        tlog_find_run(s->reader, SEQUENCER_REGISTRY, number, &run) == TLOG_OK &&
-        tlog_read_entry(s->reader, run.index + (number - run.position), size, &entry) == TLOG_OK &&
-        entry_read(buf_bytes(&entry), &record) && record.number == number)
-        s->taken = event_of(&record);
     tell_event(s);
 }
 
@@ -288,7 +299,8 @@ static enum tlog_error lead(struct sequencer *s, struct buf *why)
     }
     const uint64_t next = tlog_cursor(s->log, SEQUENCER_REGISTRY);
     s->event = next ? next - 1 : 0;
-    look_up_event(s, s->event, tlog_size(s->log));
+    if (!s->event || !look_up_event(s, s->event, tlog_size(s->log)))
+        tell_no_event(s);
     s->events_logged = s->event;
     s->counters.size = tlog_size(s->log);
     s->look_us = 0;
@@ -310,8 +322,12 @@ static void follow(struct sequencer *s)
     for (size_t i = 0; i < count; i++)
         if (strcmp(s->cursors[i].source, SEQUENCER_REGISTRY) == 0 && s->cursors[i].position) {
             const uint64_t number = s->cursors[i].position - 1;
-            if (s->taken.number != number)
-                look_up_event(s, number, size);
+            if (s->taken.number == number || look_up_event(s, number, size))
+                s->found_us = clock_mono_us();
+            else if (clock_mono_us() - s->found_us < LOOK_UP_GRACE_US)
+                continue; /* its writer was faster: at the next look */
+            else
+                tell_no_event(s);
             s->events_logged = number;
         }
 }

@@ -63,7 +63,7 @@ void sequencer_stop(struct sequencer **sequencer);
  * another's. UINT64_MAX never. */
 uint64_t sequencer_events_logged(const struct sequencer *sequencer);
 /* Which event that is: a registry that went back, or is another, has none like it. Number 0: there
- * is none, or the log can't tell (its entry was removed). Any thread. */
+ * is none, or the log can't tell, because it is damaged. Any thread. */
 struct sequencer_event {
     uint64_t number, request_id;
     int64_t at_us;

@@ -36,6 +36,12 @@ enum registry_event_kind {
     EVENT_RESTORED = 44,
     EVENT_ARCHIVED = 45,
     EVENT_ANOMALY = 46, /* purpose: the rule; reference: whose */
+    /* What a terminal saw offline, when it delivers that. At the scanned code's place, of which the
+     * status is as of the delivery; without a licence if the code is none of ours. agency: the
+     * terminal's; reference: the scan's id, a space, when it was made; purpose: as of when the
+     * terminal knew the status ("-": not at all), a space, its bundle's version; detail: enum
+     * verdict_reason; result: valid. */
+    EVENT_OFFLINE_SCAN = 47,
 };
 
 #define EVENT_BY_IMPORT "import"
@@ -73,6 +79,13 @@ enum registry_error registry_events(struct registry_reader *reader, uint64_t aft
 enum registry_error registry_licence_events(
     struct registry_reader *reader, const uint8_t licence[REGISTRY_ID_BYTES], size_t max,
     void (*each)(void *context, const struct registry_event *event), void *context, bool *more);
+/* The scans (EVENT_OFFLINE_SCAN) of codes with this place that were delivered from `since_us` on
+ * and before `before_us` (Unix microseconds; 0: until now), the newest first, at most `max`; *more:
+ * there are others. NOT_FOUND never: a place may have none. */
+enum registry_error registry_place_scans(
+    struct registry_reader *reader, uint16_t list, uint32_t index, int64_t since_us,
+    int64_t before_us, size_t max, void (*each)(void *context, const struct registry_event *event),
+    void *context, bool *more);
 /* The number of the last event; 0: none. */
 enum registry_error registry_last_event(struct registry_reader *reader, uint64_t *number);
 /* All places a licence ever had, with since when (Unix seconds) and until when (0: its present one)
@@ -87,6 +100,23 @@ struct registry_version_place {
 enum registry_error registry_licence_places(struct registry_reader *reader,
                                             const uint8_t licence[REGISTRY_ID_BYTES],
                                             struct registry_version_place *places, size_t *count);
+
+/* CHANGE_SCANS: what the actor's client, a terminal, saw while it was offline. Each id counts once
+ * for each client, for ever: the registry keeps them, and a registry that was restored has them
+ * again from the log. NOT_FOUND: there is no such client. */
+#define REGISTRY_SCANS_MAX 16
+struct registry_scan {
+    uint8_t id[REGISTRY_ID_BYTES]; /* the terminal's, random */
+    int64_t at;                    /* Unix seconds, by the terminal's clock */
+    enum verdict_reason reason;    /* what it said; REASON_NONE: valid */
+    int64_t status_as_of;          /* 0: no list told it the status */
+    uint64_t bundle_version;
+    bool authentic; /* the code is ours, and names this place as of this version: */
+    uint16_t list, version;
+    uint32_t index;
+    uint32_t fields; /* opaque here: what the code showed */
+    bool known;      /* told: it was delivered before, and nothing was written */
+};
 
 /* CHANGE_NOTE: an event alone, of kind EVENT_OPERATOR, EVENT_ARCHIVED or EVENT_ANOMALY: the actor
  * with its purpose and reference. */

@@ -1,7 +1,7 @@
 /* The registry: holders, licences and their versions, holds, places in the status lists, change
  * numbers, catalogues. A replica of what the issuing authorities deliver (their systems are the
- * source of truth), plus enforcement's holds, which are its own. Personal fields are sealed with
- * AES-256-GCM and found by keyed hash; neither the file nor its journal holds a name or a number.
+ * source of truth), plus enforcement's holds, which are its own. Personal fields are sealed and
+ * found by keyed hash; neither the file nor its journal holds a name or a number.
  *
  * One `struct registry` per process: it owns the writer's thread. One `struct registry_reader` per
  * thread that reads. The embedded default is SQLite (WAL); behind this door PostgreSQL can answer
@@ -19,6 +19,7 @@ struct registry_consent;
 struct registry_access_request;
 struct registry_action;    /* registry/action.h */
 struct registry_objection; /* registry/issuing.h */
+struct registry_scan;      /* registry/event.h */
 struct registry_replay;    /* registry/event.h */
 
 #define REGISTRY_ID_BYTES            16   /* random identifiers of licences and holders */
@@ -49,10 +50,11 @@ struct registry_options {
     const char *path;
     const uint8_t *secret; /* CRYPTO_SECRET_BYTES; sealing and finding keys are derived from it */
     const struct crypto_provider *crypto;
-    bool create;              /* make the database when there is none */
-    unsigned queue_max;       /* changes that may wait for the writer */
-    unsigned busy_timeout_ms; /* how long the writer waits for another process's lock */
-    unsigned checkpoint_ms;   /* between passive WAL checkpoints, on a thread of their own */
+    enum crypto_cipher cipher; /* of a new registry; another one than it was made with is SEALED */
+    bool create;               /* make the database when there is none */
+    unsigned queue_max;        /* changes that may wait for the writer */
+    unsigned busy_timeout_ms;  /* how long the writer waits for another process's lock */
+    unsigned checkpoint_ms;    /* between passive WAL checkpoints, on a thread of their own */
 };
 
 /* Opens, brings the schema up to date, starts the writer. On failure *registry stays NULL and `why`
@@ -301,11 +303,13 @@ enum registry_change_kind {
     CHANGE_CLIENT_DISABLE, /* text: a client's id; for good */
     CHANGE_CLIENT_KEY,     /* text: a client's id; client->keys[0]; the one before is good until
                               `until`, at once no longer when that is 0 */
-    CHANGE_SHUT_OUT,       /* role, text: a person's subject */
-    CHANGE_LET_IN,         /* role, text */
-    CHANGE_CONSENT_GIVE,   /* consent: all but id, since and withdrawn; holder: whose the licence
-                              is, else NOT_FOUND. id: told. One for the same licence, partner and
-                              purpose ends with it */
+    CHANGE_CLIENT_REGISTER,  /* text: a client's id; client->keys[0]: its first key. REFUSED when it
+                               has one; NOT_FOUND also when it is disabled */
+    CHANGE_SHUT_OUT,         /* role, text: a person's subject */
+    CHANGE_LET_IN,           /* role, text */
+    CHANGE_CONSENT_GIVE,     /* consent: all but id, since and withdrawn; holder: whose the licence
+                                is, else NOT_FOUND. id: told. One for the same licence, partner and
+                                purpose ends with it */
     CHANGE_CONSENT_WITHDRAW, /* id; NOT_FOUND when it is not in force any more */
     CHANGE_ACCESS_SUBMIT,    /* request: system to legal_basis, due_on. id: told */
     CHANGE_ACCESS_DECIDE, /* request: id, state, decided_by, reason, expires_at; REFUSED when it is
@@ -318,6 +322,7 @@ enum registry_change_kind {
     CHANGE_DELIVERY,        /* id, delivery_state, until, text */
     CHANGE_DELIVERY_RETRY,  /* id */
     CHANGE_WEBHOOK,         /* text, url */
+    CHANGE_SCANS,           /* scans, scan_count, agency */
     CHANGE_NOTE,            /* event_kind: an event alone */
     CHANGE_RECONCILE,       /* replay */
     CHANGE_RELAYED,         /* list, seq: Redis knows every change up to here */
@@ -350,6 +355,8 @@ struct registry_change {
     const struct registry_access_request *request;
     struct registry_action *action; /* asked and told */
     const struct registry_objection *objection;
+    struct registry_scan *scans; /* asked and told; at most REGISTRY_SCANS_MAX */
+    size_t scan_count;
     struct registry_replay *replay;
     unsigned decision; /* enum action_decision */
     unsigned objection_state, delivery_state, event_kind;

@@ -18,12 +18,12 @@ static enum registry_error error_of(enum crypto_result result)
 }
 
 enum registry_error seal_init(struct seal *seal, const struct crypto_provider *crypto,
-                              const uint8_t secret[CRYPTO_SECRET_BYTES])
+                              enum crypto_cipher cipher, const uint8_t secret[CRYPTO_SECRET_BYTES])
 {
     uint8_t key[CRYPTO_SECRET_BYTES];
     *seal = (struct seal){.crypto = crypto};
     if (crypto->hkdf(secret, bytes_str(SEALING_KEY), key, sizeof key) == CRYPTO_OK)
-        seal->aead = crypto->aead_create(key);
+        seal->aead = crypto->aead_create(cipher, key);
     if (crypto->hkdf(secret, bytes_str(FINDING_KEY), key, sizeof key) == CRYPTO_OK)
         seal->mac = crypto->mac_create(key);
     crypto_wipe(key, sizeof key);

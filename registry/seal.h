@@ -1,4 +1,4 @@
-/* Private to the room: how personal fields are sealed (AES-256-GCM) and found again (keyed hash).
+/* Private to the room: how personal fields are sealed (by a cipher) and found again (keyed hash).
  * Both keys are derived from the registry's secret (HKDF). One `struct seal` per thread. */
 #ifndef REGISTRY_SEAL_H
 #define REGISTRY_SEAL_H
@@ -16,7 +16,7 @@ struct seal {
 
 /* STORAGE when there is no memory. The secret is not kept. */
 enum registry_error seal_init(struct seal *seal, const struct crypto_provider *crypto,
-                              const uint8_t secret[CRYPTO_SECRET_BYTES]);
+                              enum crypto_cipher cipher, const uint8_t secret[CRYPTO_SECRET_BYTES]);
 /* Also of one that was never initialised but is zero. */
 void seal_fini(struct seal *seal);
 

@@ -19,6 +19,12 @@
 static const char KEY_CHECK_TABLE[] = "key_check";
 static const char KEY_CHECK_TEXT[] = "this is the key";
 
+static const char *const CIPHER_NAMES[] = {
+    [CRYPTO_AES_256_GCM] = "aes-256-gcm",
+    [CRYPTO_SM4_CTR_HMAC_SM3] = "sm4-ctr-hmac-sm3",
+};
+#define CIPHER_COUNT (int64_t)(sizeof CIPHER_NAMES / sizeof *CIPHER_NAMES)
+
 /* ---- errors, statements ---- */
 
 static enum registry_error error_of(int code)
@@ -184,6 +190,16 @@ static enum registry_error explain_sqlite(struct buf *why, const struct sqlite_s
     return explain(why, store, error, c->db ? sqlite3_errmsg(c->db) : registry_error_text(error));
 }
 
+static enum registry_error explain_cipher(struct buf *why, const struct sqlite_store *store,
+                                          int64_t made_with)
+{
+    if (made_with < 0 || made_with >= CIPHER_COUNT)
+        return explain(why, store, REGISTRY_ERR_SCHEMA, "sealed with a cipher this program lacks");
+    buf_printf(why, "%s: made with %s, which registry.cipher must name, not %s", store->path,
+               CIPHER_NAMES[made_with], CIPHER_NAMES[store->cipher]);
+    return REGISTRY_ERR_SEALED;
+}
+
 /* SQLite would make the file readable for everybody; it gives its journal the same mode. */
 static void make_file(const char *path)
 {
@@ -203,7 +219,7 @@ static enum registry_error set_wal(struct sqlite_connection *c)
     return error;
 }
 
-static enum registry_error put_key_check(struct sqlite_connection *c)
+static enum registry_error put_key_check(struct sqlite_connection *c, enum crypto_cipher cipher)
 {
     uint8_t id[REGISTRY_ID_BYTES], storage[sizeof KEY_CHECK_TEXT + SEAL_OVERHEAD_BYTES];
     struct buf sealed = BUF_OVER(storage);
@@ -214,10 +230,11 @@ static enum registry_error put_key_check(struct sqlite_connection *c)
     if (error)
         return error;
     error = error_of(
-        sqlite3_prepare_v2(c->db, "INSERT INTO key_check VALUES (?, ?)", -1, &statement, NULL));
+        sqlite3_prepare_v2(c->db, "INSERT INTO key_check VALUES (?, ?, ?)", -1, &statement, NULL));
     if (!error) {
         sqlite_bind_blob(statement, 1, bytes_of(id, sizeof id));
         sqlite_bind_blob(statement, 2, buf_bytes(&sealed));
+        sqlite_bind_int(statement, 3, cipher);
         error = sqlite_run(statement);
     }
     sqlite3_finalize(statement);
@@ -255,7 +272,7 @@ static enum registry_error read_version(struct sqlite_connection *c, int64_t *ve
 }
 
 /* Inside a transaction that has the lock. */
-static enum registry_error migrate(struct sqlite_connection *c)
+static enum registry_error migrate(struct sqlite_connection *c, enum crypto_cipher cipher)
 {
     int64_t version = 0;
     enum registry_error error = read_version(c, &version);
@@ -275,7 +292,7 @@ static enum registry_error migrate(struct sqlite_connection *c)
         buf_printf(&text, "PRAGMA application_id = %d", APPLICATION_ID);
         error = sqlite_exec(c, buf_cstr(&text));
         if (!error)
-            error = put_key_check(c);
+            error = put_key_check(c, cipher);
     }
     return error;
 }
@@ -306,7 +323,7 @@ static enum registry_error bring_up_to_date(struct sqlite_connection *c,
     if (!error)
         error = sqlite_begin(c);
     if (!error)
-        error = migrate(c);
+        error = migrate(c, store->cipher);
     if (!error)
         error = sqlite_commit(c);
     if (error) {
@@ -326,6 +343,7 @@ static enum registry_error connect_to(struct sqlite_connection *c, const struct 
 enum registry_error sqlite_open(struct sqlite_connection *c, const struct sqlite_store *store,
                                 bool create, struct buf *why)
 {
+    int64_t cipher = 0;
     if (create)
         make_file(store->path);
     enum registry_error error = connect_to(c, store, SQLITE_OPEN_READWRITE);
@@ -339,12 +357,16 @@ enum registry_error sqlite_open(struct sqlite_connection *c, const struct sqlite
                                "PRAGMA cache_size = " CACHE_WRITER);
     if (error)
         return explain_sqlite(why, store, c, error);
-    if (seal_init(&c->seal, store->crypto, store->secret))
+    if (seal_init(&c->seal, store->crypto, store->cipher, store->secret))
         return explain(why, store, REGISTRY_ERR_STORAGE, "no memory for its keys");
     error = bring_up_to_date(c, store, create, why);
     if (error)
         return error;
-    error = check_key(c);
+    error = ask_int(c, "SELECT cipher FROM key_check", &cipher);
+    if (!error && cipher != (int64_t)store->cipher)
+        return explain_cipher(why, store, cipher);
+    if (!error)
+        error = check_key(c);
     if (error == REGISTRY_ERR_SEALED)
         return explain(why, store, error, "made with another secret than this one");
     if (error == REGISTRY_ERR_NOT_FOUND)
@@ -358,7 +380,7 @@ enum registry_error sqlite_open_reading(struct sqlite_connection *c,
     enum registry_error error = connect_to(c, store, SQLITE_OPEN_READONLY);
     if (!error)
         error = sqlite_exec(c, "PRAGMA cache_size = " CACHE_READER);
-    return error ? error : seal_init(&c->seal, store->crypto, store->secret);
+    return error ? error : seal_init(&c->seal, store->crypto, store->cipher, store->secret);
 }
 
 /* ---- transactions and the log ---- */

@@ -14,6 +14,7 @@ struct sqlite_store {
     char *path;
     uint8_t secret[CRYPTO_SECRET_BYTES];
     const struct crypto_provider *crypto;
+    enum crypto_cipher cipher;
     unsigned busy_timeout_ms;
 };
 const struct sqlite_store *registry_store(const struct registry *registry); /* writer.c */

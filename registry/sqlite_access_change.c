@@ -16,6 +16,8 @@ const char *const access_change_texts[W_COUNT] = {
     [W_KEY_DROP] = "DELETE FROM client_key WHERE client = ?1 AND (?2 OR key <"
                    " (SELECT max(key) FROM client_key WHERE client = ?1))",
     [W_KEY_ADD] = "INSERT INTO client_key VALUES (NULL, ?, ?, ?)",
+    [W_KEY_STATE] = "SELECT client, disabled IS NOT NULL, EXISTS (SELECT 1 FROM client_key k"
+                    "  WHERE k.client = client.client) FROM client WHERE id = ?",
     [W_SHUT_OUT] = "INSERT INTO shut_out VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     [W_LET_IN] = "DELETE FROM shut_out WHERE role = ?1 AND subject = ?2",
     [W_ACCESS_VERSION] = "UPDATE access_version SET version = max(version + 1, ?1)",
@@ -89,8 +91,8 @@ static enum registry_error access_event(struct sqlite_connection *c, struct regi
                                                  .detail = EVENT_NONE});
 }
 
-static enum registry_error find_client(struct sqlite_connection *c, struct bytes id, int64_t *row,
-                                       enum token_role *role)
+enum registry_error client_find(struct sqlite_connection *c, struct bytes id, int64_t *row,
+                                enum token_role *role)
 {
     struct sqlite3_stmt *find = c->statements[W_CLIENT_BY_ID];
     sqlite_bind_text(find, 1, id);
@@ -191,7 +193,7 @@ enum registry_error client_drop_keys(struct sqlite_connection *c, struct bytes i
 {
     int64_t row;
     enum token_role role;
-    enum registry_error error = find_client(c, id, &row, &role);
+    enum registry_error error = client_find(c, id, &row, &role);
     return error ? error : drop_keys(c, row, true);
 }
 
@@ -201,7 +203,7 @@ static enum registry_error change_key(struct sqlite_connection *c, struct regist
     int64_t row = 0;
     enum token_role role;
     struct sqlite3_stmt *retire = c->statements[W_KEY_RETIRE];
-    enum registry_error error = find_client(c, change->text, &row, &role);
+    enum registry_error error = client_find(c, change->text, &row, &role);
     if (error)
         return error;
     error = drop_keys(c, row, change->until == 0);
@@ -211,6 +213,26 @@ static enum registry_error change_key(struct sqlite_connection *c, struct regist
         error = sqlite_run(retire);
     if (!error)
         error = add_key(c, row, &change->client->keys[0]);
+    return error ? error : access_event(c, change, now, "client_key", change->text);
+}
+
+/* Whoever has the client's ticket gives it a key once; every other one is an operator's. */
+static enum registry_error register_client(struct sqlite_connection *c,
+                                           struct registry_change *change, int64_t now)
+{
+    struct sqlite3_stmt *state = c->statements[W_KEY_STATE];
+    sqlite_bind_text(state, 1, change->text);
+    enum registry_error error = sqlite_step(state);
+    if (error)
+        return error;
+    int64_t row = sqlite_column_int(state, 0);
+    bool disabled = sqlite_column_int(state, 1), has_key = sqlite_column_int(state, 2);
+    sqlite_reset(state);
+    if (disabled)
+        return REGISTRY_ERR_NOT_FOUND;
+    if (has_key)
+        return change_refuse(change, "this client has a key already");
+    error = add_key(c, row, &change->client->keys[0]);
     return error ? error : access_event(c, change, now, "client_key", change->text);
 }
 
@@ -258,6 +280,8 @@ enum registry_error change_who_may_ask(struct sqlite_connection *c, struct regis
         return disable_client(c, change, now);
     case CHANGE_CLIENT_KEY:
         return change_key(c, change, now);
+    case CHANGE_CLIENT_REGISTER:
+        return register_client(c, change, now);
     default:
         return change_person(c, change, now);
     }
@@ -307,7 +331,7 @@ static enum registry_error give_consent(struct sqlite_connection *c, struct regi
     enum registry_error error = licence_find_holder(c, consent->licence, change->holder, &l);
     if (error)
         return error;
-    error = find_client(c, bytes_str(consent->partner), &partner, &role);
+    error = client_find(c, bytes_str(consent->partner), &partner, &role);
     if (error == REGISTRY_ERR_NOT_FOUND || (!error && role != TOKEN_ROLE_PARTNER))
         return change_refuse(change, "there is no such partner");
     if (!error)
@@ -380,7 +404,7 @@ static enum registry_error submit_request(struct sqlite_connection *c,
     if (!is_word(bytes_str(r->matter)) || !is_purpose(r->purpose) || r->type_count == 0 ||
         !join(&types, r->types[0], sizeof r->types[0], r->type_count) || !*r->legal_basis)
         return change_refuse(change, "an application names matter, types, purpose, legal basis");
-    enum registry_error error = find_client(c, bytes_str(r->system), &system, &role);
+    enum registry_error error = client_find(c, bytes_str(r->system), &system, &role);
     if (error == REGISTRY_ERR_NOT_FOUND || (!error && role != TOKEN_ROLE_SYSTEM))
         return change_refuse(change, "there is no such system");
     if (!error)

@@ -72,6 +72,7 @@ enum registry_error sqlite_change_open(struct sqlite_connection *c,
         outbox_change_texts,
         objection_change_texts,
         quality_change_texts,
+        scan_change_texts,
     };
     for (size_t i = 0; !error && i < sizeof all / sizeof all[0]; i++)
         error = sqlite_prepare(c, all[i], W_COUNT);
@@ -267,6 +268,7 @@ static enum registry_error apply(struct sqlite_connection *c, struct registry_ch
     case CHANGE_CLIENT_ADD:
     case CHANGE_CLIENT_DISABLE:
     case CHANGE_CLIENT_KEY:
+    case CHANGE_CLIENT_REGISTER:
     case CHANGE_SHUT_OUT:
     case CHANGE_LET_IN:
         return change_who_may_ask(c, change, now);
@@ -286,6 +288,8 @@ static enum registry_error apply(struct sqlite_connection *c, struct registry_ch
     case CHANGE_DELIVERY_RETRY:
     case CHANGE_WEBHOOK:
         return change_delivery(c, change, now);
+    case CHANGE_SCANS:
+        return change_scans(c, change, now);
     case CHANGE_NOTE:
         return change_note(c, change, now);
     case CHANGE_RECONCILE:

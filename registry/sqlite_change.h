@@ -2,6 +2,7 @@
 #ifndef REGISTRY_SQLITE_CHANGE_H
 #define REGISTRY_SQLITE_CHANGE_H
 
+#include "protocol/token.h"
 #include "registry/event.h"
 #include "registry/sqlite.h"
 
@@ -51,6 +52,7 @@ enum change_statement {
     W_KEY_RETIRE,
     W_KEY_DROP,
     W_KEY_ADD,
+    W_KEY_STATE,
     W_SHUT_OUT,
     W_LET_IN,
     W_ACCESS_VERSION,
@@ -60,6 +62,9 @@ enum change_statement {
     W_REQUEST_ADD,
     W_REQUEST_STATE,
     W_REQUEST_DECIDE,
+    /* sqlite_scan.c */
+    W_SCAN_ADD,
+    W_SCAN_PLACE,
     /* sqlite_event.c */
     W_EVENT_LAST,
     W_EVENT_ADD,
@@ -121,7 +126,8 @@ extern const char *const mandate_change_texts[W_COUNT],
                     *const replay_texts[W_COUNT], *const place_texts[W_COUNT],
                                                       *const outbox_change_texts[W_COUNT],
                                                           *const objection_change_texts[W_COUNT],
-                                                              *const quality_change_texts[W_COUNT];
+                                                              *const quality_change_texts[W_COUNT],
+                                                                  *const scan_change_texts[W_COUNT];
 
 /* ---- status ---- */
 
@@ -149,6 +155,9 @@ enum registry_error licence_settle(struct sqlite_connection *c, struct licence_s
 enum registry_error change_settle(struct sqlite_connection *c, struct registry_change *change,
                                   struct licence_state *l, int64_t now);
 bool is_issuers_status(enum licence_status status);
+/* The row of the client of this id; NOT_FOUND. */
+enum registry_error client_find(struct sqlite_connection *c, struct bytes id, int64_t *row,
+                                enum token_role *role);
 /* registry_access_version is another one after this, which no registry had before. */
 enum registry_error access_version_move(struct sqlite_connection *c);
 
@@ -241,6 +250,13 @@ enum registry_error change_who_may_ask(struct sqlite_connection *c, struct regis
                                        int64_t now);
 enum registry_error change_what_for(struct sqlite_connection *c, struct registry_change *change,
                                     int64_t now);
+/* sqlite_scan.c */
+enum registry_error change_scans(struct sqlite_connection *c, struct registry_change *change,
+                                 int64_t now);
+/* Notes the id of a scan that the log has, so that it is not taken again: its event's client and
+ * reference. One of a client that is lost is passed over. */
+enum registry_error scan_note(struct sqlite_connection *c, struct bytes client,
+                              struct bytes reference);
 /* sqlite_action.c: holds without an action; actions, what issuers decide on them, their escalation.
  */
 enum registry_error change_hold(struct sqlite_connection *c, struct registry_change *change,

@@ -25,6 +25,10 @@ const char *const event_texts[R_COUNT] = {
     [R_EVENTS_OF] = EVENT_COLUMNS " WHERE e.licence = (SELECT licence FROM licence WHERE id = ?)"
                                   " ORDER BY e.number LIMIT ?",
     [R_EVENT] = EVENT_COLUMNS " WHERE e.number = ?",
+    [R_PLACE_SCANS] = EVENT_COLUMNS
+    " WHERE e.licence = (SELECT licence FROM place WHERE list = ?1 AND place = ?2)"
+    "  AND e.list = ?1 AND e.place = ?2 AND e.kind = 47 AND e.at_us >= ?3 AND e.at_us < ?4"
+    " ORDER BY e.number DESC LIMIT ?5",
     [R_EVENT_LAST] = "SELECT coalesce(max(number), 0) FROM event",
     [R_LICENCE_PLACES] =
         "WITH one AS (SELECT * FROM licence WHERE id = ?)"
@@ -34,6 +38,8 @@ const char *const event_texts[R_COUNT] = {
         " UNION ALL SELECT list, version, place, 0, h.id FROM one"
         "  LEFT JOIN holder h ON h.holder = one.holder AND NOT one.in_doubt ORDER BY 2",
 };
+
+_Static_assert(EVENT_OFFLINE_SCAN == 47, "the kind in R_PLACE_SCANS");
 
 /* ---- writing ---- */
 
@@ -216,6 +222,23 @@ enum registry_error registry_licence_events(
         return error;
     sqlite_bind_blob(row, 1, bytes_of(licence, REGISTRY_ID_BYTES));
     sqlite_bind_int(row, 2, as_int((uint64_t)max + 1));
+    return give(&reader->c, row, max, each, context, more);
+}
+
+enum registry_error registry_place_scans(
+    struct registry_reader *reader, uint16_t list, uint32_t index, int64_t since_us,
+    int64_t before_us, size_t max, void (*each)(void *context, const struct registry_event *event),
+    void *context, bool *more)
+{
+    struct sqlite3_stmt *row = reader->c.statements[R_PLACE_SCANS];
+    enum registry_error error = sqlite_in_place(&reader->c);
+    if (error)
+        return error;
+    sqlite_bind_int(row, 1, list);
+    sqlite_bind_int(row, 2, index);
+    sqlite_bind_int(row, 3, since_us);
+    sqlite_bind_int(row, 4, before_us ? before_us : INT64_MAX);
+    sqlite_bind_int(row, 5, as_int((uint64_t)max + 1));
     return give(&reader->c, row, max, each, context, more);
 }
 

@@ -53,6 +53,7 @@ enum read_statement {
     R_EVENTS,
     R_EVENTS_OF,
     R_EVENT,
+    R_PLACE_SCANS,
     R_EVENT_LAST,
     R_LICENCE_PLACES,
     /* sqlite_action_read.c */

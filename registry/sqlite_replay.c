@@ -15,7 +15,10 @@ const char *const replay_texts[W_COUNT] = {
                        " e.client, e.purpose, e.reference, e.agency, p.licence FROM event e"
                        " LEFT JOIN place p ON p.list = e.list AND p.place = e.place"
                        " WHERE e.number = ?",
-    [W_REPLAY_NAME] = "UPDATE event SET licence = ?2, version = ?3 WHERE number = ?1",
+    /* an event of an older version's place may come behind the version that took its licence */
+    [W_REPLAY_NAME] =
+        "UPDATE event SET licence = ?2, version = (SELECT p.version FROM place p WHERE"
+        "  p.list = event.list AND p.place = event.place) WHERE number = ?1",
     [W_LICENCE_BY_ROW] = "SELECT licence, version, list, place, issuer_status, status, in_doubt"
                          " FROM licence WHERE licence = ?",
     [W_LICENCE_DOUBT] = "UPDATE licence SET version = ?2, list = ?3, place = ?4, in_doubt = 1"
@@ -281,6 +284,8 @@ static enum registry_error apply_event(struct reconciling *r, struct applied *e)
         r->replay->lost_licences += e->kind == EVENT_ISSUED;
         return lose_place(r, e);
     }
+    if (e->kind == EVENT_OFFLINE_SCAN)
+        return scan_note(r->c, e->client, e->reference);
     if (e->known)
         return apply_to_licence(r, e);
     if (e->kind == EVENT_MANDATE || e->kind == EVENT_CONSENT)
@@ -299,6 +304,5 @@ enum registry_error replay_event(struct reconciling *r, uint64_t number)
         return error;
     sqlite_bind_int(name, 1, (int64_t)number);
     sqlite_bind_int(name, 2, e.l.row);
-    sqlite_bind_int(name, 3, e.l.version);
     return sqlite_run(name);
 }

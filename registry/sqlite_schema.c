@@ -186,7 +186,14 @@ const char *const sqlite_migrations[] = {
     "  missing INTEGER NOT NULL, delay_days INTEGER NOT NULL, delayed INTEGER NOT NULL,"
     "  delay_days_max INTEGER NOT NULL, objections INTEGER NOT NULL,"
     "  corrected INTEGER NOT NULL, PRIMARY KEY (issuer_code, day)) WITHOUT ROWID, STRICT;",
+
+    /* Which scans a terminal has delivered; kept for ever, about 40 octets each. */
+    "CREATE TABLE offline_scan (client INTEGER NOT NULL REFERENCES client, id BLOB NOT NULL,"
+    "  PRIMARY KEY (client, id)) WITHOUT ROWID, STRICT;"
+    /* enum crypto_cipher, of everything sealed */
+    "ALTER TABLE key_check ADD COLUMN cipher INTEGER NOT NULL DEFAULT 0;",
 };
 const int64_t sqlite_schema_version = sizeof sqlite_migrations / sizeof sqlite_migrations[0];
 
 _Static_assert(ACTING_REPRESENTATIVE == 1 && ACTING_AGENT == 2, "the kinds of version 1, plus 1");
+_Static_assert(CRYPTO_AES_256_GCM == 0, "the cipher before there was a choice");

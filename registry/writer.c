@@ -284,6 +284,7 @@ static struct registry *registry_create(const struct registry_options *options)
     registry->store.path = check_strdup(options->path);
     memcpy(registry->store.secret, options->secret, CRYPTO_SECRET_BYTES);
     registry->store.crypto = options->crypto;
+    registry->store.cipher = options->cipher;
     registry->store.busy_timeout_ms = options->busy_timeout_ms;
     registry->queue_max = options->queue_max;
     registry->checkpoint_ms = options->checkpoint_ms;

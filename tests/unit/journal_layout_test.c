@@ -210,10 +210,10 @@ static void kinds_have_their_numbers_and_words(void **state)
                                         "retrieve", "consent", "mandate", "apply",        "read",
                                         "token",    "view",    "list",    "status_asked", "trace",
                                         "pull",     "action",  NULL};
-    static const char *const events[] = {"issued",    "version",  "superseded", "status",
-                                         "hold",      "lift",     "decision",   "escalated",
-                                         "objection", "import",   "access",     "operator",
-                                         "restored",  "archived", "anomaly",    NULL};
+    static const char *const events[] = {
+        "issued",   "version",   "superseded", "status",       "hold",   "lift",
+        "decision", "escalated", "objection",  "import",       "access", "operator",
+        "restored", "archived",  "anomaly",    "offline_scan", NULL};
     for (unsigned kind = 0; kind < sizeof looks / sizeof *looks; kind++)
         assert_word(kind, looks[kind]);
     for (unsigned kind = 0; kind < sizeof events / sizeof *events; kind++)

@@ -155,6 +155,39 @@ static void test_keys(void **state)
     commit_heard(change, REGISTRY_ERR_NOT_FOUND);
 }
 
+static void test_register(void **state)
+{
+    /* If this fails, whoever finds a ticket later takes a client over; or one that was added
+     * without a key never gets one. */
+    (void)state;
+    struct registry_client given = make_client("terminal-1", TOKEN_ROLE_INSPECTOR), key = {0};
+    struct registry_change change = {.kind = CHANGE_CLIENT_REGISTER,
+                                     .client = &key,
+                                     .text = BYTES("terminal-1"),
+                                     .now = FIXTURE_NOW};
+    given.key_count = 0;
+    assert_int_equal(try_add_client(&given), REGISTRY_OK);
+    assert_int_equal(client_of("terminal-1").key_count, 0);
+    memset(key.keys[0].public_key, 7, CRYPTO_PUBLIC_BYTES);
+    commit_heard(change, REGISTRY_OK);
+    assert_int_equal(client_of("terminal-1").key_count, 1);
+    assert_memory_equal(client_of("terminal-1").keys, key.keys, sizeof key.keys[0]);
+
+    memset(key.keys[0].public_key, 8, CRYPTO_PUBLIC_BYTES);
+    commit_heard(change, REGISTRY_ERR_REFUSED);
+    assert_int_equal(client_of("terminal-1").keys[0].public_key[0], 7);
+    add_client("bank-1", TOKEN_ROLE_PARTNER);
+    change.text = BYTES("bank-1");
+    commit_heard(change, REGISTRY_ERR_REFUSED);
+    change.text = BYTES("terminal-2");
+    commit_heard(change, REGISTRY_ERR_NOT_FOUND);
+    snprintf(given.id, sizeof given.id, "terminal-2");
+    assert_int_equal(try_add_client(&given), REGISTRY_OK);
+    commit((struct registry_change){.kind = CHANGE_CLIENT_DISABLE, .text = change.text},
+           REGISTRY_OK);
+    commit_heard(change, REGISTRY_ERR_NOT_FOUND);
+}
+
 /* ---- persons ---- */
 
 static void add_person(void *context, const struct registry_shut_out *person)
@@ -418,7 +451,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_client),   TEST(test_client_refused),   TEST(test_clients),  TEST(test_keys),
         TEST(test_shut_out), TEST(test_shut_out_refused), TEST(test_requests), TEST(test_use_entry),
-        TEST(test_waiting),  TEST(test_requests_refused),
+        TEST(test_waiting),  TEST(test_requests_refused), TEST(test_register),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

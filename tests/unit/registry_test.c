@@ -49,6 +49,39 @@ static void test_wrong_key(void **state)
     reader = fixture_reader(registry);
 }
 
+static void test_cipher(void **state)
+{
+    /* If this fails, a registry under SM4 is not, or one made with a cipher is opened with another
+     * and its licences are unreadable, or half of them sealed with each. */
+    (void)state;
+    char text[512];
+    struct buf why = BUF_OVER(text);
+    struct registry *sm4;
+    struct registry_options options = fixture_options(path_in(temp_folder(), "sm4.db"));
+    options.cipher = CRYPTO_SM4_CTR_HMAC_SM3;
+    for (int again = 0; again < 2; again++) { /* makes it, and opens what was made */
+        assert_int_equal(registry_open(&options, &sm4, &why), REGISTRY_OK);
+        if (!again)
+            fixture_import_many(sm4, 0, 3);
+        struct registry_reader *other = fixture_reader(sm4);
+        struct registry_query query;
+        assert_bytes(fixture_find(other, 2, &query)->holder_name, "虚构者000002");
+        registry_reader_destroy(&other);
+        registry_close(&sm4);
+    }
+    options.cipher = CRYPTO_AES_256_GCM;
+    assert_int_equal(try_open(&options, "made with sm4-ctr-hmac-sm3, which registry.cipher must "
+                                        "name, not aes-256-gcm"),
+                     REGISTRY_ERR_SEALED);
+    options = fixture_options(path);
+    options.cipher = CRYPTO_SM4_CTR_HMAC_SM3;
+    assert_int_equal(try_open(&options, "made with aes-256-gcm"), REGISTRY_ERR_SEALED);
+    tamper("UPDATE key_check SET cipher = 7");
+    options.cipher = CRYPTO_AES_256_GCM;
+    assert_int_equal(try_open(&options, "a cipher this program lacks"), REGISTRY_ERR_SCHEMA);
+    tamper("UPDATE key_check SET cipher = 0");
+}
+
 static void test_not_writable(void **state)
 {
     /* If this fails, a gateway starts that can't take a seizure. */
@@ -265,9 +298,11 @@ static void test_moved_seal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_reopen),       TEST(test_wrong_key),        TEST(test_not_writable),
-        TEST(test_newer_schema), TEST(test_not_a_registry),   TEST(test_every_field),
-        TEST(test_not_found),    TEST(test_ambiguous_number), TEST(test_nothing_personal_on_disk),
+        TEST(test_reopen),           TEST(test_wrong_key),
+        TEST(test_cipher),           TEST(test_not_writable),
+        TEST(test_newer_schema),     TEST(test_not_a_registry),
+        TEST(test_every_field),      TEST(test_not_found),
+        TEST(test_ambiguous_number), TEST(test_nothing_personal_on_disk),
         TEST(test_moved_seal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
