@@ -29,9 +29,8 @@ struct action_receipt {
     bool pdf;
     struct registry_action action;
     struct registry_query licence;
-    struct action_receipt_claims receipt; /* views into all of these */
-    uint8_t name_storage[ACTION_RECEIPT_NAME_ROOM], message_storage[ACTION_RECEIPT_BYTES_MAX];
-    struct buf name, message, page;
+    struct action_receipt_signing receipt;
+    struct buf page;
     struct worker_job job;
     enum action_pdf_error drawn;
 };
@@ -63,71 +62,63 @@ static bool is_still_his(const struct gateway_loop *home, const struct registry_
     return his;
 }
 
-struct action_receipt_claims action_receipt_of(const struct gateway_loop *home,
-                                               const struct registry_action *action,
-                                               const struct registry_licence *licence,
-                                               struct buf *name)
+static void describe(const struct operation *op, const struct registry_action *action,
+                     const struct registry_licence *licence, struct action_receipt_signing *s)
 {
-    if (is_still_his(home, action, licence))
-        write_name(name, licence);
-    struct action_receipt_claims receipt = {
-        .issuer = bytes_str(home->settings->config->public_origin),
+    const struct bytes origin = bytes_str(op->home->settings->config->public_origin);
+    uint8_t *issuer = http_room(op->http, origin.len); /* settings may go before a page is drawn */
+    struct buf name = BUF_OVER(s->name);
+    memcpy(issuer, origin.data, origin.len);
+    if (is_still_his(op->home, action, licence))
+        write_name(&name, licence);
+    s->receipt = (struct action_receipt_claims){
+        .issuer = bytes_of(issuer, origin.len),
         .terminal = bytes_str(action->terminal),
         .action = bytes_str(action_kind_text(action->kind)),
         .agency = bytes_str(action->agency),
         .officer = enforcement_officer(bytes_str(action->officer)),
         .case_number = bytes_str(action->case_number),
         .type = licence->type_code,
-        .holder_name = buf_bytes(name),
+        .holder_name = buf_bytes(&name),
         .number_tail = face_number_tail(licence->number),
         .status = enforcement_effective(action),
         .at = action->at,
         .due_at = action->due_at,
         .has_evidence = action->has_evidence,
     };
-    memcpy(receipt.id, action->id, sizeof receipt.id);
-    memcpy(receipt.licence, licence->reference, sizeof receipt.licence);
-    memcpy(receipt.evidence_hash, action->evidence_hash, sizeof receipt.evidence_hash);
-    return receipt;
+    memcpy(s->receipt.id, action->id, sizeof s->receipt.id);
+    memcpy(s->receipt.licence, licence->reference, sizeof s->receipt.licence);
+    memcpy(s->receipt.evidence_hash, action->evidence_hash, sizeof s->receipt.evidence_hash);
 }
 
-bool action_receipt_sign(const struct gateway_loop *home,
-                         const struct action_receipt_claims *receipt, struct buf *message)
+static bool make(struct signing *signing, struct crypto_signer *signer)
 {
-    const struct keyring *ring = &home->settings->keys.ring;
-    const struct keyring_key *key = keyring_signing(ring, KEY_USE_RECEIPT, clock_wall_s());
-    return key &&
-           action_receipt_write(receipt, key->kid, &crypto_openssl,
-                                home->keys.signers[key - ring->keys], message) == CRYPTO_OK &&
-           buf_ok(message);
+    struct action_receipt_signing *s = (struct action_receipt_signing *)signing;
+    return action_receipt_write(&s->receipt, signing->key->alg, signing->key->kid, &crypto_openssl,
+                                signer, &s->message) == CRYPTO_OK &&
+           buf_ok(&s->message);
+}
+
+enum step_result action_receipt_sign(struct action_receipt_signing *s, struct operation *op,
+                                     const struct registry_action *action,
+                                     const struct registry_licence *licence)
+{
+    describe(op, action, licence, s);
+    s->message = (struct buf)BUF_OVER(s->storage);
+    return signing_run(&s->signing, op, KEY_USE_RECEIPT, clock_wall_s(), make);
 }
 
 /* ---- the steps ---- */
 
-/* The first that is named; COSE where nothing is said. */
 static enum step_result read_form(struct action_receipt *r)
 {
-    static const struct {
-        struct bytes type;
-        bool pdf;
-    } forms[] = {{BYTES("application/cose"), false},
-                 {BYTES("application/pdf"), true},
-                 {BYTES("application/*"), false},
-                 {BYTES("*/*"), false}};
-    const struct bytes accept = http_header(r->op.http, "accept");
-    const uint8_t *best = NULL;
-    if (accept.len == 0)
-        return STEP_NEXT;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        const uint8_t *at = memmem(accept.data, accept.len, forms[i].type.data, forms[i].type.len);
-        if (at && (!best || at < best)) {
-            best = at;
-            r->pdf = forms[i].pdf;
-        }
-    }
-    return best ? STEP_NEXT
-                : operation_fail(&r->op, PROBLEM_NOT_ACCEPTABLE, NULL,
-                                 "application/cose, application/pdf");
+    static const char *const types[] = {"application/cose", "application/pdf", "application/*",
+                                        "*/*"};
+    const int chosen = operation_chosen(&r->op, types, sizeof types / sizeof *types);
+    r->pdf = chosen == 1;
+    return chosen >= 0 ? STEP_NEXT
+                       : operation_fail(&r->op, PROBLEM_NOT_ACCEPTABLE, NULL,
+                                        "application/cose, application/pdf");
 }
 
 static enum step_result find_action(struct action_receipt *r)
@@ -146,20 +137,15 @@ static enum step_result sign(struct action_receipt *r)
     enum step_result checked = enforcement_check_licence(&r->op, &r->licence);
     if (checked != STEP_NEXT)
         return checked;
-    r->name = (struct buf)BUF_OVER(r->name_storage);
-    r->message = (struct buf)BUF_OVER(r->message_storage);
-    r->receipt = action_receipt_of(r->op.home, &r->action, &r->licence.licence, &r->name);
-    return action_receipt_sign(r->op.home, &r->receipt, &r->message)
-               ? STEP_NEXT
-               : operation_fail(&r->op, PROBLEM_SIGNING_UNAVAILABLE, NULL, NULL);
+    return action_receipt_sign(&r->receipt, &r->op, &r->action, &r->licence.licence);
 }
 
 static void draw_on_worker(struct worker_job *job)
 {
     struct action_receipt *r =
         (struct action_receipt *)((char *)job - offsetof(struct action_receipt, job));
-    r->drawn = action_pdf_draw(&r->receipt, r->licence.licence.type_name, buf_bytes(&r->message),
-                               &r->page);
+    r->drawn = action_pdf_draw(&r->receipt.receipt, r->licence.licence.type_name,
+                               buf_bytes(&r->receipt.message), &r->page);
 }
 
 static void drawn_on_worker(struct worker_job *job)
@@ -177,6 +163,8 @@ static void drawn_on_worker(struct worker_job *job)
 
 static enum step_result draw(struct action_receipt *r)
 {
+    if (!r->receipt.signing.made)
+        return operation_fail(&r->op, PROBLEM_SIGNING_UNAVAILABLE, NULL, NULL);
     if (!r->pdf)
         return STEP_NEXT;
     buf_init(&r->page, http_room(r->op.http, ACTION_PDF_BYTES_MAX), ACTION_PDF_BYTES_MAX);
@@ -198,7 +186,7 @@ static enum step_result answer(struct action_receipt *r)
     if (!r->op.recorded)
         return operation_fail(&r->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     return operation_answer(&r->op, 200, r->pdf ? "application/pdf" : "application/cose",
-                            buf_bytes(r->pdf ? &r->page : &r->message), &vary, 1);
+                            buf_bytes(r->pdf ? &r->page : &r->receipt.message), &vary, 1);
 }
 
 FLOW_DEFINE(action_receipt, RECEIPT_STEPS);

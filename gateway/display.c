@@ -5,13 +5,14 @@
 #include "base/clock.h"
 #include "gateway/acting.h"
 #include "gateway/face.h"
-#include "gateway/home.h"
+#include "gateway/signing.h"
 #include "qr/qr.h"
 
 #define DISPLAY_STEPS(S)                                                                           \
     S(read_request)  /* body -> licence id; Accept -> form            */                           \
     S(find_licence)  /* the registry: is it theirs, is it valid?      */                           \
-    S(sign_code)     /* claims -> COSE_Sign1 -> text                  */                           \
+    S(sign_code)     /* claims -> COSE_Sign1                          */                           \
+    S(write_code)    /* -> text                                       */                           \
     S(remember_code) /* its key in Redis, so that a scan is spared the signature check */          \
     S(draw)          /* a picture, if asked for, by a worker          */                           \
     S(record)        /* evidence before answer                        */                           \
@@ -21,11 +22,12 @@
 
 struct display {
     struct operation op;
-    enum { FORM_JSON, FORM_SVG, FORM_PNG } form;
+    enum display_form { FORM_JSON, FORM_SVG, FORM_PNG } form;
     uint8_t id[REGISTRY_ID_BYTES];
     struct registry_query query;
     enum registry_acting acting;
     struct code_claims claims;
+    struct signing signing;
     uint8_t name_storage[CODE_NAME_BYTES_MAX], cose_storage[CODE_COSE_BYTES_MAX];
     uint8_t text_storage[CODE_TEXT_BYTES_MAX];
     struct buf cose, text;
@@ -37,37 +39,18 @@ struct display {
 
 /* ---- read_request ---- */
 
-static bool read_form(struct bytes accept, int *form)
-{
-    static const struct {
-        const char *type;
-        int form;
-    } forms[] = {
-        {"application/json", FORM_JSON}, {"image/svg+xml", FORM_SVG}, {"image/png", FORM_PNG},
-        {"application/*", FORM_JSON},    {"image/*", FORM_SVG},       {"*/*", FORM_JSON},
-    };
-    *form = FORM_JSON;
-    if (accept.len == 0)
-        return true;
-    const uint8_t *best = NULL;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        const uint8_t *at = memmem(accept.data, accept.len, forms[i].type, strlen(forms[i].type));
-        if (at && (!best || at < best)) {
-            best = at;
-            *form = forms[i].form;
-        }
-    }
-    return best != NULL;
-}
-
 static enum step_result read_request(struct display *d)
 {
     struct bytes body = http_body(d->op.http);
-    int form;
-    if (!read_form(http_header(d->op.http, "accept"), &form))
+    static const char *const types[] = {"application/json", "image/svg+xml", "image/png",
+                                        "application/*",    "image/*",       "*/*"};
+    static const enum display_form forms[] = {FORM_JSON, FORM_SVG, FORM_PNG,
+                                              FORM_JSON, FORM_SVG, FORM_JSON};
+    const int chosen = operation_chosen(&d->op, types, sizeof types / sizeof *types);
+    if (chosen < 0)
         return operation_fail(&d->op, PROBLEM_NOT_ACCEPTABLE, NULL,
                               "application/json, image/svg+xml, image/png");
-    d->form = form;
+    d->form = forms[chosen];
     if (!operation_body_is(&d->op, "application/json"))
         return operation_fail(&d->op, PROBLEM_MEDIA_TYPE, NULL, "application/json");
     json_t *document = json_loadb((const char *)body.data, body.len, JSON_REJECT_DUPLICATES, NULL);
@@ -128,18 +111,18 @@ static enum step_result find_licence(struct display *d)
                                                                         : STEP_WAIT;
 }
 
-/* ---- sign_code ---- */
+/* ---- sign_code, write_code ---- */
+
+static bool make_code(struct signing *signing, struct crypto_signer *signer)
+{
+    struct display *d = (struct display *)((char *)signing - offsetof(struct display, signing));
+    return code_sign(&d->claims, signing->key->alg, signing->key->kid, &crypto_openssl, signer,
+                     &d->cose) == CODE_OK;
+}
 
 static enum step_result sign_code(struct display *d)
 {
-    struct gateway_loop *home = d->op.home;
-    const struct settings *settings = home->settings;
     const struct registry_licence *licence = &d->query.licence;
-    const struct keyring_key *key =
-        keyring_signing(&settings->keys.ring, KEY_USE_CODE, clock_wall_s());
-    if (!key)
-        return operation_fail(&d->op, PROBLEM_SIGNING_UNAVAILABLE, NULL, NULL);
-
     uint8_t masked_storage[REGISTRY_TEXT_BYTES_MAX];
     struct buf masked = BUF_OVER(masked_storage), name = BUF_OVER(d->name_storage);
     face_write_masked_name(&masked, licence->holder_name, licence->holder_kind);
@@ -156,14 +139,20 @@ static enum step_result sign_code(struct display *d)
         .list = licence->list,
         .index = licence->index,
     };
-    d->claims.expires_at = d->claims.issued_at + (int64_t)settings->config->code_life_s;
+    d->claims.expires_at = d->claims.issued_at + (int64_t)d->op.home->settings->config->code_life_s;
     d->cose = (struct buf)BUF_OVER(d->cose_storage);
-    d->text = (struct buf)BUF_OVER(d->text_storage);
-    if (crypto_openssl.random(d->claims.cti, sizeof d->claims.cti) != CRYPTO_OK ||
-        code_sign(&d->claims, key->kid, &crypto_openssl,
-                  home->keys.signers[key - settings->keys.ring.keys], &d->cose) != CODE_OK)
+    if (crypto_openssl.random(d->claims.cti, sizeof d->claims.cti) != CRYPTO_OK)
         return operation_fail(&d->op, PROBLEM_OURS, NULL, NULL);
-    code_write_text(bytes_str(settings->config->code_prefix), buf_bytes(&d->cose), &d->text);
+    return signing_run(&d->signing, &d->op, KEY_USE_CODE, d->claims.issued_at, make_code);
+}
+
+static enum step_result write_code(struct display *d)
+{
+    if (!d->signing.made)
+        return operation_fail(&d->op, PROBLEM_SIGNING_UNAVAILABLE, NULL, NULL);
+    d->text = (struct buf)BUF_OVER(d->text_storage);
+    code_write_text(bytes_str(d->op.home->settings->config->code_prefix), buf_bytes(&d->cose),
+                    &d->text);
     CHECK(buf_ok(&d->cose) && buf_ok(&d->text));
     return STEP_NEXT;
 }

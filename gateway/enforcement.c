@@ -32,6 +32,7 @@
     S(commit_action) /* the registry's writer, with hold and event      */                         \
     S(settle)        /* it binds everywhere, and is in the log          */                         \
     S(record)        /* what of the licence is shown                    */                         \
+    S(sign_receipt)  /* without one the action holds all the same       */                         \
     S(answer_place)
 
 struct action_place {
@@ -42,7 +43,8 @@ struct action_place {
     struct commit commit;
     struct buf shown; /* the answer's `licence` */
     uint32_t fields;  /* set of those in it */
-    bool names_whom;  /* the case number has a number of the licence or its holder in it */
+    struct action_receipt_signing *receipt;
+    bool names_whom; /* the case number has a number of the licence or its holder in it */
 };
 
 static bool is_key(struct bytes key)
@@ -241,19 +243,21 @@ static enum step_result record(struct action_place *p)
     return operation_record(&p->op, &record);
 }
 
-/* Without a key for receipts the action holds all the same, and its receipt can be had later. */
+static enum step_result sign_receipt(struct action_place *p)
+{
+    p->receipt = http_room(p->op.http, sizeof *p->receipt);
+    return action_receipt_sign(p->receipt, &p->op, &p->action, &p->named.query.licence);
+}
+
+/* null: it can be had later. */
 static void put_receipt(const struct action_place *p, struct buf *out)
 {
-    uint8_t name_storage[ACTION_RECEIPT_NAME_ROOM], storage[ACTION_RECEIPT_BYTES_MAX];
-    struct buf name = BUF_OVER(name_storage), message = BUF_OVER(storage);
-    const struct action_receipt_claims receipt =
-        action_receipt_of(p->op.home, &p->action, &p->named.query.licence, &name);
-    if (!action_receipt_sign(p->op.home, &receipt, &message)) {
+    if (!p->receipt->signing.made) {
         buf_put_str(out, ",\"receipt\":null");
         return;
     }
     buf_put_str(out, ",\"receipt\":\"");
-    buf_put_base64url(out, buf_bytes(&message));
+    buf_put_base64url(out, buf_bytes(&p->receipt->message));
     buf_put_u8(out, '"');
 }
 

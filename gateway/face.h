@@ -50,7 +50,7 @@ void face_write_masked_name(struct buf *out, struct bytes name, enum registry_ho
 /* The last characters of a number that a code may hold: at most 4 and at most half of it, ASCII. */
 struct bytes face_number_tail(struct bytes number);
 
-/* AES-256-GCM with AAD "jwb-face-3" || list || index || version (u32 big-endian each). */
+/* AAD: "jwb-face-3" || list || index || version (u32 big-endian each). */
 enum crypto_result face_seal(struct crypto_aead *aead, uint16_t list, uint32_t index,
                              uint16_t version, struct bytes face, struct buf *sealed);
 enum crypto_result face_open(struct crypto_aead *aead, uint16_t list, uint32_t index,

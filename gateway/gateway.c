@@ -10,6 +10,7 @@
 #include "gateway/issuer.h"
 #include "gateway/ledger.h"
 #include "gateway/log.h"
+#include "gateway/publisher.h"
 #include "gateway/relay.h"
 #include "gateway/webhooks.h"
 
@@ -67,6 +68,7 @@ static bool open_rooms(struct gateway *gateway, struct buf *why)
         .path = config->registry_path,
         .secret = secret,
         .crypto = &crypto_openssl,
+        .cipher = config_cipher(config->registry_cipher),
         .create = true,
         .queue_max = (unsigned)config->registry_queue_max,
         .busy_timeout_ms = (unsigned)config->registry_busy_timeout_ms,
@@ -132,6 +134,7 @@ struct gateway *gateway_start(struct settings *settings, struct buf *why)
         gateway_stop(&gateway);
         return NULL;
     }
+    gateway->publisher = publisher_start(gateway);
     gateway->indexer = indexer_start(gateway->started_with->config->evidence_folder,
                                      (unsigned)config->evidence_index_ms);
     gateway->webhooks = webhooks_start(gateway);
@@ -191,6 +194,7 @@ bool gateway_reload(struct gateway *gateway, struct settings *settings, struct b
     settings_release(&gateway->settings);
     gateway->settings = settings;
     pthread_mutex_unlock(&gateway->settings_lock);
+    publisher_wake(gateway->publisher);
     return true;
 }
 
@@ -213,6 +217,7 @@ void gateway_stop(struct gateway **gateway)
         loop_thread_wait(g->loops[i]->thread);
     if (running) /* the last requests still needed the copy, and its state */
         relay_stop(g->relay);
+    publisher_stop(&g->publisher);
     webhooks_stop(&g->webhooks);
     indexer_stop(&g->indexer);
     worker_pool_destroy(&g->workers);

@@ -52,15 +52,16 @@ static bool derive(const uint8_t secret[CRYPTO_SECRET_BYTES], const char *purpos
 }
 
 /* K_token, K_code and K_face, separated by HKDF. */
-static bool derive_keys(struct gateway_loop *home, const uint8_t secret[CRYPTO_SECRET_BYTES])
+static bool derive_keys(struct gateway_loop *home, const struct config *config,
+                        const uint8_t secret[CRYPTO_SECRET_BYTES])
 {
     uint8_t key[CRYPTO_SECRET_BYTES];
-    bool made = derive(secret, TOKEN_KEY_INFO, key) &&
-                (home->token_mac = crypto_openssl.mac_create(key)) &&
-                derive(secret, "jwb-code-key-1", key) &&
-                (home->code_mac = crypto_openssl.mac_create(key)) &&
-                derive(secret, "jwb-face-key-1", key) &&
-                (home->face_aead = crypto_openssl.aead_create(key));
+    bool made =
+        derive(secret, TOKEN_KEY_INFO, key) && (home->token_mac = crypto_openssl.mac_create(key)) &&
+        derive(secret, "jwb-code-key-1", key) &&
+        (home->code_mac = crypto_openssl.mac_create(key)) &&
+        derive(secret, "jwb-face-key-1", key) &&
+        (home->face_aead = crypto_openssl.aead_create(config_cipher(config->keys_cipher), key));
     crypto_wipe(key, sizeof key);
     return made;
 }
@@ -73,17 +74,27 @@ static void drop_keys(struct loop_keys *keys)
     }
 }
 
+/* Of a key in an HSM workers alone have signers: gateway/signing.h. */
+static bool make_keys(const struct settings *settings, struct loop_keys *keys)
+{
+    const struct keyfile *file = &settings->keys;
+    for (size_t i = 0; i < file->ring.count; i++) {
+        const struct keyring_key *key = &file->ring.keys[i];
+        keys->verifiers[i] = crypto_openssl.verifier_create(key->alg, key->public_key);
+        if (!keyfile_in_hsm(file, i))
+            keys->signers[i] = crypto_openssl.signer_create(key->alg, &file->pairs[i]);
+        if (!keys->verifiers[i] || (!keys->signers[i] && !keyfile_in_hsm(file, i)))
+            return false;
+    }
+    return true;
+}
+
 bool gateway_loop_use_settings(struct gateway_loop *home, struct settings *settings)
 {
-    const struct keyring *ring = &settings->keys.ring;
     struct loop_keys keys = {0};
-    for (size_t i = 0; i < ring->count; i++) {
-        keys.signers[i] = crypto_openssl.signer_create(&settings->keys.pairs[i]);
-        keys.verifiers[i] = crypto_openssl.verifier_create(ring->keys[i].public_key);
-        if (!keys.signers[i] || !keys.verifiers[i]) {
-            drop_keys(&keys);
-            return false;
-        }
+    if (!make_keys(settings, &keys)) {
+        drop_keys(&keys);
+        return false;
     }
     drop_keys(&home->keys);
     home->keys = keys;
@@ -120,7 +131,7 @@ bool gateway_loop_open(struct gateway_loop *home, const uint8_t secret[CRYPTO_SE
     }
     /* Request ids: unguessable enough not to collide between restarts and loops. */
     if (crypto_openssl.random((uint8_t *)&home->next_request_id, 7) != CRYPTO_OK ||
-        !derive_keys(home, secret) || !gateway_loop_use_settings(home, gateway->settings)) {
+        !derive_keys(home, config, secret) || !gateway_loop_use_settings(home, gateway->settings)) {
         buf_put_str(why, "the crypto library refused the keys");
         return false;
     }

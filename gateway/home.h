@@ -24,6 +24,7 @@
 #define CODE_KEY_LINGER_S      60 /* a code's key in Redis outlives it: docs/PROTOCOL.md */
 
 struct indexer;
+struct publisher;
 struct ledger;
 struct relay;
 struct webhooks;
@@ -38,6 +39,7 @@ struct gateway {
     struct indexer *indexer;
     struct ledger *ledger;              /* the evidence log */
     struct webhooks *webhooks;          /* what authorities are told */
+    struct publisher *publisher;        /* trust bundle and status lists */
     struct directory_shelf directories; /* the relay lays, the loops take */
     struct http *http;
     struct settings *settings;     /* main's reference; each loop has its own */
@@ -75,6 +77,7 @@ struct gateway_counters {
     _Atomic uint64_t reasons[REASON_COUNT];
     _Atomic uint64_t beliefs[COPY_BELIEFS]; /* by enum copy_belief */
     _Atomic uint64_t slow_path;             /* signatures checked */
+    _Atomic uint64_t signing_failures;      /* codes and receipts that could not be signed */
 };
 static inline void count(_Atomic uint64_t *counter)
 {
@@ -84,7 +87,7 @@ static inline void count(_Atomic uint64_t *counter)
 
 /* By place in the key file's ring. OpenSSL's contexts are not shared between threads. */
 struct loop_keys {
-    struct crypto_signer *signers[KEYRING_KEYS_MAX];
+    struct crypto_signer *signers[KEYRING_KEYS_MAX]; /* NULL of a key in an HSM */
     struct crypto_verifier *verifiers[KEYRING_KEYS_MAX];
 };
 
@@ -105,6 +108,7 @@ struct gateway_loop {
     struct crypto_mac *token_mac, *code_mac;
     struct crypto_aead *face_aead;
     struct loop_keys keys;
+    bool signing_fails; /* told in the log */
 
     struct loop_task record_task; /* writes this turn's evidence */
     struct operation *recording, **recording_tail;

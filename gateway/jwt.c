@@ -60,7 +60,7 @@ static const char *read_ec_key(const json_t *jwk, struct jwt_key *key)
     if (!read_octets(jwk, "x", &x) || x.len != COORDINATE_BYTES || !read_octets(jwk, "y", &y) ||
         y.len != COORDINATE_BYTES)
         return "has an x or y that is not 32 octets in base64url";
-    struct crypto_verifier *verifier = crypto->verifier_create(key->point);
+    struct crypto_verifier *verifier = crypto->verifier_create(CRYPTO_ES256, key->point);
     if (!verifier)
         return "is no point of P-256";
     crypto->verifier_destroy(&verifier);
@@ -300,7 +300,7 @@ static enum crypto_result check_es256(const struct jwt *jwt, const struct jwt_ke
 {
     if (jwt->signature_len != CRYPTO_SIGNATURE_BYTES) /* r || s, RFC 7518 section 3.4 */
         return CRYPTO_MISMATCH;
-    struct crypto_verifier *verifier = crypto->verifier_create(key->point);
+    struct crypto_verifier *verifier = crypto->verifier_create(CRYPTO_ES256, key->point);
     if (!verifier)
         return CRYPTO_FAILED;
     enum crypto_result result = crypto->verify(verifier, &jwt->signed_, 1, jwt->signature);

@@ -27,6 +27,15 @@ struct ledger {
 
 /* ---- the registry's events, as records ---- */
 
+/* A terminal's answer had three values, and its reason tells which. */
+static enum verdict_result result_of(const struct registry_event *event)
+{
+    return event->kind == EVENT_OFFLINE_SCAN && event->detail < REASON_COUNT
+               ? verdict_reason_result_offline((enum verdict_reason)event->detail)
+           : event->result ? RESULT_VALID
+                           : RESULT_INVALID;
+}
+
 void ledger_record(const struct registry_event *event, struct journal_record *record)
 {
     *record = (struct journal_record){
@@ -34,7 +43,8 @@ void ledger_record(const struct registry_event *event, struct journal_record *re
         .request_id = event->request_id,
         .at_us = event->at_us,
         .role = (uint8_t)event->role,
-        .result = event->result ? RESULT_VALID : RESULT_INVALID,
+        .result = (uint8_t)result_of(event),
+        .reason = event->kind == EVENT_OFFLINE_SCAN ? event->detail : REASON_NONE,
         .place_known = event->has_licence,
         .list = event->list,
         .index = event->index,
@@ -300,12 +310,13 @@ static void compare_event(void *context, const struct registry_event *event)
 enum registry_error ledger_compare(const struct ledger *ledger, struct registry_reader *reader,
                                    bool *same)
 {
-    struct comparison c = {.logged = sequencer_last_event(ledger->sequencer)};
     uint64_t last, logged = ledger_events(ledger);
+    struct comparison c = {.logged = sequencer_last_event(ledger->sequencer)}; /* set before that */
     enum registry_error error = registry_last_event(reader, &last);
     if (!error && c.logged.number)
         error = registry_events(reader, c.logged.number - 1, 1, compare_event, &c);
-    *same = !error && last >= logged && (c.logged.number == 0 || c.same);
+    /* A log that can't tell its last event is damaged: then nothing vouches for the registry. */
+    *same = !error && last >= logged && (logged == 0 || c.same);
     return error;
 }
 

@@ -6,6 +6,7 @@
 #include "gateway/json.h"
 
 #define TIME_BYTES_MAX 64
+#define SCAN_TIME_AT   (2 * REGISTRY_ID_BYTES + 1) /* in an offline scan's reference */
 
 bool looked_read_time(struct bytes text, int64_t *time)
 {
@@ -78,4 +79,22 @@ void looked_put_result(struct buf *out, const struct journal_record *r)
     looked_put_text(out, "reason",
                     reason ? bytes_str(verdict_reason_text((enum verdict_reason)r->reason))
                            : BYTES(""));
+}
+
+/* As registry/event.h has them: "<id> <time>", and "<time> <version>". */
+void looked_put_scan(struct buf *out, const struct journal_record *r)
+{
+    struct bytes scanned_at = BYTES(""), as_of = BYTES("");
+    if (r->kind == JOURNAL_OFFLINE_SCAN && r->reference.len > SCAN_TIME_AT) {
+        const uint8_t *space = memchr(r->purpose.data, ' ', r->purpose.len);
+        scanned_at = bytes_from(r->reference, SCAN_TIME_AT);
+        as_of = bytes_of(r->purpose.data, space ? (size_t)(space - r->purpose.data) : 0);
+    }
+    looked_put_text(out, "scanned_at", scanned_at);
+    looked_put_text(out, "status_as_of", bytes_equal(as_of, BYTES("-")) ? BYTES("") : as_of);
+}
+
+void looked_put_purpose(struct buf *out, const struct journal_record *r)
+{
+    looked_put_text(out, "purpose", r->kind == JOURNAL_OFFLINE_SCAN ? BYTES("") : r->purpose);
 }

@@ -23,6 +23,11 @@ void looked_put_asker(struct buf *out, const struct operation *op,
                       const struct journal_record *record);
 /* "acting": as what a holder acted. */
 void looked_put_acting(struct buf *out, const struct journal_record *record);
+/* "purpose"; null of a terminal's offline scan, which has a text of its own there */
+void looked_put_purpose(struct buf *out, const struct journal_record *record);
+/* "scanned_at","status_as_of": of a terminal's offline scan, which is told when it is delivered;
+ * else null. */
+void looked_put_scan(struct buf *out, const struct journal_record *record);
 /* "result","reason" */
 void looked_put_result(struct buf *out, const struct journal_record *record);
 

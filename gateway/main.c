@@ -25,6 +25,7 @@ static const char help[] =
     "SIGTERM, SIGINT    finish running requests, then stop\n"
     "SIGHUP             read the configuration anew; a bad one changes nothing\n";
 
+/* The other threads tell themselves what they can't sign. */
 static void warn_of_receipts(const struct settings *settings)
 {
     char text[512];
@@ -33,23 +34,34 @@ static void warn_of_receipts(const struct settings *settings)
         log_event(LOG_WARNING, "no key to sign receipts with", LOG_BYTES("why", buf_bytes(&why)));
 }
 
+/* NULL, with a sentence: the old ones stay. */
+static struct settings *load_anew(struct gateway *gateway, const char *path, struct buf *why)
+{
+    struct settings *settings = settings_load(path, why);
+    if (settings && !settings->tls != !gateway->started_with->tls)
+        buf_put_str(why, "public.plain_http can't change while the gateway runs");
+    else if (settings && settings_share_hsm(settings, gateway->started_with, why) &&
+             gateway_reload(gateway, settings, why))
+        return settings;
+    settings_release(&settings);
+    return NULL;
+}
+
 static void reload(struct gateway *gateway, const char *path)
 {
     char text[512];
     struct buf why = BUF_OVER(text);
-    struct settings *settings = settings_load(path, &why);
-    if (settings && !settings->tls != !gateway->started_with->tls) {
-        buf_put_str(&why, "public.plain_http can't change while the gateway runs");
-        settings_release(&settings);
-    }
-    if (!settings || !gateway_reload(gateway, settings, &why)) {
-        settings_release(&settings);
+    struct settings *settings = load_anew(gateway, path, &why);
+    if (!settings) {
         log_event(LOG_ERROR, "reload refused, the old configuration stays",
                   LOG_BYTES("why", buf_bytes(&why)));
         return;
     }
     if (!settings_can_sign(settings, KEY_USE_CODE, &why)) /* a revocation waits for no new key */
         log_event(LOG_ERROR, "no key to sign codes with", LOG_BYTES("why", buf_bytes(&why)));
+    why.len = 0;
+    if (!settings_try_hsm(settings, &why)) /* nor for an HSM */
+        log_event(LOG_ERROR, "a key in the HSM can't be used", LOG_BYTES("why", buf_bytes(&why)));
     warn_of_receipts(settings);
     why.len = 0;
     config_changed_at_start(gateway->started_with->config, settings->config, &why);
@@ -76,7 +88,8 @@ static int serve(const char *path)
     fetch_init();
 
     struct settings *settings = settings_load(path, &why);
-    if (settings && !settings_can_sign(settings, KEY_USE_CODE, &why))
+    if (settings &&
+        (!settings_can_sign(settings, KEY_USE_CODE, &why) || !settings_open_hsm(settings, &why)))
         settings_release(&settings);
     if (settings)
         log_set_level(config_log_level(settings->config));
@@ -122,7 +135,8 @@ static int check(const char *path, bool print)
     struct config *config = print ? config_read(path, &why) : NULL;
     bool well = print ? config != NULL
                       : settings && settings_has_secrets(settings, &why) &&
-                            settings_can_sign(settings, KEY_USE_CODE, &why);
+                            settings_can_sign(settings, KEY_USE_CODE, &why) &&
+                            settings_open_hsm(settings, &why);
     if (!well)
         fprintf(stderr, "jwb-gateway: %s\n", buf_cstr(&why));
     else if (print)

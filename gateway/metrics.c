@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "gateway/home.h"
 #include "gateway/ledger.h"
+#include "gateway/publisher.h"
 #include "gateway/relay.h"
 #include "gateway/webhooks.h"
 #include "registry/issuing.h"
@@ -79,6 +80,7 @@ static const struct plain {
     P("http_requests_total",            "counter", "Requests received.",                           http, requests)
     P("http_malformed_total",           "counter", "Requests refused as malformed.",               http, malformed)
     P("http_spooled",                   "gauge",   "Large bodies on disk now.",                    http, spooled)
+    P("signing_failures_total",         "counter", "Codes and receipts that could not be signed.", gateway, signing_failures)
     P("verify_signatures_total",        "counter", "Codes whose signature was checked.",           gateway, slow_path)
     P("tokens_given_total",             "counter", "Access tokens given.",                         gateway, tokens_given)
     P("tokens_refused_total",           "counter", "Requests for a token refused.",                gateway, tokens_refused)
@@ -316,6 +318,23 @@ static void put_log(struct buf *out, const struct gateway *gateway)
         load(&webhooks->dead));
 }
 
+static void put_published(struct buf *out, const struct gateway *gateway)
+{
+    const struct publisher_counters *told = publisher_counters(gateway->publisher);
+    put(out, "status_lists", "gauge", "Status lists there are.",
+        publisher_list_count(gateway->publisher));
+    put(out, "status_lists_made_total", "counter", "Tokens of status lists made, in both forms.",
+        load(&told->made));
+    put(out, "status_lists_failures_total", "counter", "Of these, could not be made.",
+        load(&told->failures));
+    head(out, "status_list_making_seconds", "gauge", "How long the last one took.");
+    buf_printf(out, "jwb_status_list_making_seconds %g\n", (double)load(&told->made_us) / 1e6);
+    put(out, "trust_bundle_expires_seconds", "gauge", "Unix time; 0: none is served.",
+        (uint64_t)atomic_load(&told->bundle_expires));
+    put(out, "trust_bundle_refused_total", "counter", "Files that were no good, and not served.",
+        load(&told->bundle_refused));
+}
+
 /* What waits for somebody. Nothing is told of what can't be found out. */
 static void put_waiting(struct buf *out, struct gateway_loop *home)
 {
@@ -354,6 +373,7 @@ static enum step_result answer_metrics(struct metrics *m)
     put_process(&out, gateway);
     put_access_requests(&out, m->op.home);
     put_log(&out, gateway);
+    put_published(&out, gateway);
     put_waiting(&out, m->op.home);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         put(&out, plain[i].name, plain[i].type, plain[i].help,

@@ -1,22 +1,28 @@
 /* GET /v1/me/checks: who displayed, scanned or looked up the asker's licences, when, why, and with
- * which answer. Read from the journals by their indices: no verify writes anything for it. */
+ * which answer. Read from the journals by their indices: no verify writes anything for it. What
+ * terminals scanned offline is the registry's, since they delivered it. */
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "evidence/index.h"
 #include "gateway/json.h"
+#include "gateway/ledger.h"
 #include "gateway/looked.h"
 #include "gateway/quota.h"
 
 #define MY_CHECKS_STEPS(S)                                                                         \
     S(read_query)  /* since and before when; how often may he ask?    */                           \
     S(find_places) /* the registry: where his licences are, and were  */                           \
+    S(read_scans)  /* the registry: made offline                      */                           \
     S(search)      /* the journals, by a worker                       */                           \
     S(record)      /* reading is evidence too                         */                           \
     S(answer)
 
 #define CHECKS_MAX    200
 #define PLACES_MAX    2048 /* a hundred licences of twenty versions each */
-#define ROW_BYTES_MAX 768
+#define ROW_BYTES_MAX 896
+#define TEXTS         4 /* of a record: subject, client, purpose, reference */
 #define KINDS                                                                                      \
     (1u << JOURNAL_DISPLAY | 1u << JOURNAL_VERIFY | 1u << JOURNAL_CHECK | 1u << JOURNAL_LOOKUP |   \
      1u << JOURNAL_RETRIEVE | 1u << JOURNAL_VIEW | 1u << JOURNAL_ACTION)
@@ -33,9 +39,11 @@ struct my_checks {
     bool searched;
     struct my_check {
         struct journal_record record; /* its views point into `texts` */
-        uint8_t texts[3 * JOURNAL_TEXT_BYTES_MAX];
-    } * checks;
-    size_t count;
+        size_t order;                 /* of those of one moment */
+        uint8_t texts[TEXTS][JOURNAL_TEXT_BYTES_MAX];
+    } * checks; /* room for twice as many as are told */
+    size_t count, kept;
+    bool complete;
 };
 
 /* ---- read_query ---- */
@@ -93,25 +101,80 @@ static enum step_result find_places(struct my_checks *m)
     return STEP_NEXT;
 }
 
-/* ---- search ---- */
+/* ---- what is kept ---- */
 
-static struct bytes keep_text(struct my_check *check, size_t slot, struct bytes text)
+static void point_to_texts(struct my_check *check)
 {
-    uint8_t *at = check->texts + slot * JOURNAL_TEXT_BYTES_MAX;
-    memcpy(at, text.data, text.len);
-    return bytes_of(at, text.len);
+    struct journal_record *r = &check->record;
+    struct bytes *const texts[TEXTS] = {&r->subject, &r->client, &r->purpose, &r->reference};
+    for (int i = 0; i < TEXTS; i++)
+        texts[i]->data = check->texts[i];
 }
 
 static void keep_check(void *context, const struct journal_record *record)
 {
     struct my_checks *m = context;
     struct my_check *check = &m->checks[m->count++];
+    const struct bytes texts[TEXTS] = {record->subject, record->client, record->purpose,
+                                       record->reference};
+    for (int i = 0; i < TEXTS; i++)
+        if (texts[i].len)
+            memcpy(check->texts[i], texts[i].data, texts[i].len);
     check->record = *record;
-    check->record.subject = keep_text(check, 0, record->subject);
-    check->record.client = keep_text(check, 1, record->client);
-    check->record.purpose = keep_text(check, 2, record->purpose);
-    check->record.reference = check->record.agency = bytes_of(NULL, 0); /* a case is not told */
+    check->record.agency = bytes_of(NULL, 0);
+    check->order = m->kept++;
+    point_to_texts(check);
 }
+
+/* Newest first. */
+static int compare_checks(const void *a, const void *b)
+{
+    const struct my_check *x = a, *y = b;
+    const int64_t x_us = x->record.at_us, y_us = y->record.at_us;
+    return x_us != y_us ? (x_us < y_us) - (x_us > y_us)
+                        : (x->order > y->order) - (x->order < y->order);
+}
+
+static void keep_newest(struct my_checks *m)
+{
+    qsort(m->checks, m->count, sizeof *m->checks, compare_checks);
+    for (size_t i = 0; i < m->count; i++)
+        point_to_texts(&m->checks[i]);
+    if (m->count > CHECKS_MAX) {
+        m->count = CHECKS_MAX;
+        m->complete = false;
+    }
+}
+
+/* ---- read_scans ---- */
+
+static void keep_scan(void *context, const struct registry_event *event)
+{
+    struct journal_record record;
+    ledger_record(event, &record);
+    keep_check(context, &record);
+}
+
+static enum step_result read_scans(struct my_checks *m)
+{
+    const size_t places = m->place_count < PLACES_MAX ? m->place_count : PLACES_MAX;
+    m->complete = m->place_count <= PLACES_MAX;
+    m->checks = http_room(m->op.http, (size_t)2 * CHECKS_MAX * sizeof *m->checks);
+    for (size_t i = 0; i < places; i++) {
+        const struct registry_place *place = &m->places[i];
+        bool more;
+        if (registry_place_scans(m->op.home->reader, place->list, place->index, m->since * 1000000,
+                                 m->before * 1000000, CHECKS_MAX, keep_scan, m,
+                                 &more) != REGISTRY_OK)
+            return operation_fail(&m->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
+        m->complete &= !more;
+        if (m->count > CHECKS_MAX)
+            keep_newest(m);
+    }
+    return STEP_NEXT;
+}
+
+/* ---- search ---- */
 
 static void search_on_worker(struct worker_job *job)
 {
@@ -132,7 +195,6 @@ static enum step_result search(struct my_checks *m)
     struct evidence_place *places = http_room(m->op.http, (count + 1) * sizeof *places);
     for (size_t i = 0; i < count; i++)
         places[i] = (struct evidence_place){m->places[i].list, m->places[i].index};
-    m->checks = http_room(m->op.http, CHECKS_MAX * sizeof *m->checks);
     m->search = (struct evidence_search){
         .folders = m->folders,
         .folder_count = looked_folders(&m->op, m->folders),
@@ -185,7 +247,8 @@ static void put_check(const struct my_checks *m, const struct journal_record *r,
     json_put_text(out, "kind", bytes_str(journal_kind_text(r->kind)));
     put_licence(m, r, out);
     put_asker(m, r, out);
-    looked_put_text(out, "purpose", r->purpose);
+    looked_put_purpose(out, r);
+    looked_put_scan(out, r);
     looked_put_result(out, r);
     json_put_fields(out, r->fields);
     buf_put_u8(out, '}');
@@ -193,11 +256,11 @@ static void put_check(const struct my_checks *m, const struct journal_record *r,
 
 static enum step_result answer(struct my_checks *m)
 {
-    size_t room = m->count * ROW_BYTES_MAX + 128;
-    bool complete = m->search.complete && m->place_count <= PLACES_MAX;
     struct buf out;
     if (!m->op.recorded)
         return operation_fail(&m->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
+    keep_newest(m);
+    size_t room = m->count * ROW_BYTES_MAX + 128;
     buf_init(&out, http_room(m->op.http, room), room);
     buf_put_str(&out, "{\"checks\":[");
     for (size_t i = 0; i < m->count; i++) {
@@ -206,7 +269,7 @@ static enum step_result answer(struct my_checks *m)
         put_check(m, &m->checks[i].record, &out);
     }
     buf_put_u8(&out, ']');
-    json_put_bool(&out, "complete", complete);
+    json_put_bool(&out, "complete", m->complete && m->search.complete);
     json_put_time(&out, "as_of", m->now);
     buf_put_u8(&out, '}');
     CHECK(buf_ok(&out));

@@ -1,6 +1,7 @@
 /* POST /oauth2/token: access tokens (RFC 6749). A registered client gets one for itself by an
- * assertion (RFC 7523); the app's identity token becomes a citizen's, or, together with the
- * assertion of a registered terminal, an inspector's (token exchange, RFC 8693). */
+ * assertion (RFC 7523), a terminal one that is for its own errands alone; the app's identity token
+ * becomes a citizen's, or, together with the assertion of a registered terminal, an inspector's
+ * (token exchange, RFC 8693). */
 #include "gateway/oauth.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -22,6 +23,7 @@
     S(answer)
 
 #define ANSWER_BYTES_MAX 1024
+#define TERMINALS_OWN    ((unsigned)TOKEN_SCOPE_SYNC) /* what it does without an officer */
 
 /* RFC 6749 section 5.2, RFC 8693 section 2.2.2; the last two are nobody's fault over there. */
 #define OAUTH_ERRORS(E)                                                                            \
@@ -165,11 +167,10 @@ static enum step_result check_client(struct token *t)
     t->op.client = t->assertion.client;
     t->op.asker.role = t->op.client->role;
     t->op.asker.client = bytes_str(t->op.client->id);
-    if (t->exchange != (t->op.client->role == TOKEN_ROLE_INSPECTOR))
-        return refuse(t, OAUTH_UNAUTHORIZED_CLIENT,
-                      t->exchange ? "only an inspector's terminal exchanges tokens"
-                                  : "a terminal's token is an inspector's: exchange his");
-    return STEP_NEXT;
+    return t->exchange && t->op.client->role != TOKEN_ROLE_INSPECTOR
+               ? refuse(t, OAUTH_UNAUTHORIZED_CLIENT,
+                        "only an inspector's terminal exchanges tokens")
+               : STEP_NEXT;
 }
 
 /* ---- check_person ---- */
@@ -252,7 +253,7 @@ static enum step_result settle_inspector(struct token *t)
     buf_printf(&subject, "%s/%s", person->agency, person->officer);
     CHECK(buf_ok(&subject)); /* identity.c saw to it */
     t->op.asker.subject = buf_bytes(&subject);
-    t->scopes = token_role_scopes(TOKEN_ROLE_INSPECTOR) & t->op.client->scopes;
+    t->scopes = token_role_scopes(TOKEN_ROLE_INSPECTOR) & t->op.client->scopes & ~TERMINALS_OWN;
     return STEP_NEXT;
 }
 
@@ -281,6 +282,16 @@ static enum step_result settle_person(struct token *t)
     return STEP_NEXT;
 }
 
+/* Without an officer a terminal may do nothing that is an officer's. */
+static enum step_result settle_client(struct token *t)
+{
+    const bool terminal = t->op.client->role == TOKEN_ROLE_INSPECTOR;
+    t->scopes = t->op.client->scopes & (terminal ? TERMINALS_OWN : TOKEN_SCOPES_ALL);
+    return t->scopes ? STEP_NEXT
+                     : refuse(t, OAUTH_UNAUTHORIZED_CLIENT,
+                              "this client has no scopes of its own: exchange an officer's token");
+}
+
 static enum step_result settle(struct token *t)
 {
     struct bytes scope = parameter(t, "scope");
@@ -290,7 +301,7 @@ static enum step_result settle(struct token *t)
     if (t->exchange)
         settle_person(t);
     else
-        t->scopes = t->op.client->scopes;
+        settle_client(t);
     crypto_wipe(t->person.number, sizeof t->person.number);
     if (t->error || scope.len == 0)
         return STEP_NEXT;

@@ -2,7 +2,8 @@
 #ifndef GATEWAY_OAUTH_H
 #define GATEWAY_OAUTH_H
 
-#define OAUTH_TOKEN_PATH "/oauth2/token"
+#define OAUTH_TOKEN_PATH    "/oauth2/token"
+#define OAUTH_REGISTER_PATH "/oauth2/register"
 
 #define GRANT_CLIENT   "client_credentials"                              /* RFC 6749 */
 #define GRANT_EXCHANGE "urn:ietf:params:oauth:grant-type:token-exchange" /* RFC 8693 */

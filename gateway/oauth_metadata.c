@@ -4,7 +4,7 @@
 #include "gateway/oauth.h"
 
 #define METADATA_STEPS(S)    S(answer_metadata)
-#define METADATA_BYTES_SPARE 1024 /* beside the origin, three times */
+#define METADATA_BYTES_SPARE 1024 /* beside the origin, four times */
 
 struct metadata {
     struct operation op;
@@ -22,12 +22,13 @@ static enum step_result answer_metadata(struct metadata *m)
     const struct http_answer_header cached = {"cache-control", BYTES("public, max-age=300")};
     const struct config *config = m->op.home->settings->config;
     const bool exchange = *config->identity_issuer;
-    const size_t room = 3 * 6 * strlen(config->public_origin) + METADATA_BYTES_SPARE;
+    const size_t room = 4 * 6 * strlen(config->public_origin) + METADATA_BYTES_SPARE;
     struct buf body;
     buf_init(&body, http_room(m->op.http, room), room);
     buf_put_u8(&body, '{');
     put_url(&body, "issuer", config->public_origin, "");
     put_url(&body, "token_endpoint", config->public_origin, OAUTH_TOKEN_PATH);
+    put_url(&body, "registration_endpoint", config->public_origin, OAUTH_REGISTER_PATH);
     put_url(&body, "jwks_uri", config->public_origin, "/.well-known/jwks.json");
     buf_put_str(&body, "\"grant_types_supported\":[\"" GRANT_CLIENT "\"");
     buf_put_str(&body, exchange ? ",\"" GRANT_EXCHANGE "\"]" : "]");

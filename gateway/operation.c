@@ -88,7 +88,7 @@ static enum problem ask_directory(struct operation *op)
         return PROBLEM_TOKEN_REVOKED;
     op->directory = directory_take(home->directory);
     op->client = client;
-    asker->scopes &= client->scopes;
+    asker->scopes &= client->scopes | TOKEN_SCOPE_REGISTER; /* a ticket's, which no client has */
     return PROBLEM_COUNT;
 }
 
@@ -196,6 +196,21 @@ void operation_refuse(struct gateway_loop *home, const struct route *other_metho
 {
     struct operation *op = create(home, other_method, sizeof *op, request);
     operation_fail(op, other_method ? PROBLEM_METHOD_NOT_ALLOWED : PROBLEM_NOT_FOUND, NULL, NULL);
+}
+
+int operation_chosen(const struct operation *op, const char *const *types, size_t count)
+{
+    const struct bytes accept = http_header(op->http, "accept");
+    const uint8_t *first = NULL;
+    int chosen = accept.len ? -1 : 0;
+    for (size_t i = 0; accept.len && i < count; i++) {
+        const uint8_t *at = memmem(accept.data, accept.len, types[i], strlen(types[i]));
+        if (at && (!first || at < first)) {
+            first = at;
+            chosen = (int)i;
+        }
+    }
+    return chosen;
 }
 
 void operation_header(struct operation *op, const char *name, struct bytes value)

@@ -92,6 +92,11 @@ void operation_is_known(struct operation *op);
  * it is. */
 bool operation_body_is(const struct operation *op, const char *media_type);
 
+/* Which of the media types the asker names first in Accept (RFC 9110 section 12.5.1; weights are
+ * not looked at): its place in `types`, 0 where nothing is said, -1 for none of them. A type may be
+ * a pattern, like "image/" followed by an asterisk. */
+int operation_chosen(const struct operation *op, const char *const *types, size_t count);
+
 /* Adds a header to whatever the answer will be; the value is static or from the request's pool. */
 void operation_header(struct operation *op, const char *name, struct bytes value);
 /* The holder id in a holder's token; false: there is none. */
@@ -113,8 +118,9 @@ void operation_about(struct journal_record *record, const struct registry_licenc
 /* A loop's record_task: writes this turn's evidence at once, then those that waited go on. */
 void operation_write_records(struct loop_task *task);
 
-/* The answers; each returns STEP_DONE. A body is static or from the request's pool. Every answer
- * says no-store unless `headers` has a cache-control of its own; x-request-id is added. */
+/* The answers; each returns STEP_DONE. A body is static, held (http_hold), or from the request's
+ * pool. Every answer says no-store unless `headers` has a cache-control of its own; x-request-id is
+ * added. */
 enum step_result operation_answer(struct operation *op, unsigned status, const char *content_type,
                                   struct bytes body, const struct http_answer_header *headers,
                                   size_t header_count);

@@ -21,7 +21,8 @@
     S(find_licences)    /* those of the number, and of these the holder's */                       \
     S(find_consent)     /* the one of these under a consent               */                       \
     S(find_licence)     /* refused ones go on from here without one       */                       \
-    S(make_answer)      /* status, fields, receipt                        */                       \
+    S(make_answer)      /* status, fields                                 */                       \
+    S(put_receipt)      /* what was told, signed                          */                       \
     S(count_refusal)    /* in Redis; were there too many meanwhile?       */                       \
     S(record)           /* evidence before answer                         */                       \
     S(wait_for_tick)    /* refused ones                                   */                       \
@@ -46,6 +47,7 @@ struct partner_check {
     struct registry_query licence;
     enum verdict_reason reason;
     uint32_t fields;
+    struct receipt_signing *receipt;
     struct buf body;
     struct tick tick;
 };
@@ -227,7 +229,7 @@ static void put_verdict(struct partner_check *p, unsigned keep_days)
     json_put_date(&p->body, "keep_until", civil_day_at(now) + (int32_t)keep_days);
 }
 
-static bool put_receipt(struct partner_check *p, struct bytes licence)
+static enum step_result sign_receipt(struct partner_check *p, struct bytes licence)
 {
     uint8_t subject[CRYPTO_HASH_BYTES];
     const struct receipts_told told = {
@@ -238,8 +240,10 @@ static bool put_receipt(struct partner_check *p, struct bytes licence)
         .fields = p->fields,
         .licence = licence,
     };
-    return receipts_subject(&p->op, p->number, p->holder_name, subject) &&
-           receipts_put(&p->op, &told, &p->body);
+    p->receipt = http_room(p->op.http, sizeof *p->receipt);
+    return receipts_subject(&p->op, p->number, p->holder_name, subject)
+               ? receipts_sign(p->receipt, &p->op, &told)
+               : operation_fail(&p->op, PROBLEM_OURS, NULL, NULL);
 }
 
 static enum step_result make_answer(struct partner_check *p)
@@ -260,8 +264,16 @@ static enum step_result make_answer(struct partner_check *p)
         buf_put_str(&p->body, ",\"licence\":");
         buf_put(&p->body, licence);
     }
-    if (!put_receipt(p, licence))
+    return sign_receipt(p, licence);
+}
+
+static enum step_result put_receipt(struct partner_check *p)
+{
+    if (p->refused)
+        return STEP_NEXT;
+    if (!p->receipt->signing.made)
         return operation_fail(&p->op, PROBLEM_SIGNING_UNAVAILABLE, NULL, NULL);
+    receipts_put(p->receipt, &p->body);
     buf_put_u8(&p->body, '}');
     CHECK(buf_ok(&p->body));
     return STEP_NEXT;

@@ -1,9 +1,9 @@
-/* The receipts that partners get with their answers (docs/PROTOCOL.md section 15), signed with this
- * loop's context of the key for receipts. */
+/* The receipts that partners get with their answers (docs/PROTOCOL.md section 15), signed with the
+ * key for receipts. */
 #ifndef GATEWAY_RECEIPTS_H
 #define GATEWAY_RECEIPTS_H
 
-#include "gateway/home.h"
+#include "gateway/signing.h"
 #include "protocol/receipt.h"
 
 #define RECEIPTS_JSON_BYTES_MAX (RECEIPT_BYTES_MAX / 3 * 4 + 32)
@@ -24,8 +24,18 @@ bool receipts_can_sign(const struct gateway_loop *home);
  * ours. */
 bool receipts_subject(const struct operation *op, struct bytes number, struct bytes holder_name,
                       uint8_t subject[CRYPTO_HASH_BYTES]);
-/* Appends `,"receipt":"..."`: about 20 microseconds. False: there is no key, or signing failed, and
- * nothing of use was appended; the answer is then PROBLEM_SIGNING_UNAVAILABLE. */
-bool receipts_put(const struct operation *op, const struct receipts_told *told, struct buf *out);
+/* One of a request; from its pool. */
+struct receipt_signing {
+    struct signing signing;
+    struct receipt receipt; /* views into the request's */
+    uint8_t subject[CRYPTO_HASH_BYTES], storage[RECEIPT_BYTES_MAX];
+    struct buf message;
+};
+/* The step returns what this returns (signing_run); the next one looks at signing.made. The purpose
+ * in `told` is the request's. */
+enum step_result receipts_sign(struct receipt_signing *signing, struct operation *op,
+                               const struct receipts_told *told);
+/* Appends `,"receipt":"..."`, which was made. */
+void receipts_put(const struct receipt_signing *signing, struct buf *out);
 
 #endif

@@ -35,11 +35,11 @@ static struct bytes status_of(const struct journal_record *r)
     return BYTES("");
 }
 
-/* Of a look its verdict; of an event whether it gives or ends something, and the licence's status
- * after it. */
+/* Of a look or a scan its verdict; of an event whether it gives or ends something, and the
+ * licence's status after it. */
 static void put_outcome(const struct journal_record *r, struct buf *out)
 {
-    if (r->number) {
+    if (r->number && r->kind != JOURNAL_OFFLINE_SCAN) {
         bool gives = r->kind == JOURNAL_CONSENT || r->kind == JOURNAL_MANDATE;
         looked_put_text(out, "result",
                         !gives                      ? BYTES("")
@@ -60,7 +60,8 @@ void trace_entry_put(struct buf *out, const struct operation *op, const struct p
     json_put_time(out, "at", r->at_us / 1000000);
     json_put_text(out, "kind", kind ? bytes_str(kind) : (struct bytes){0});
     put_who(op, r, out);
-    looked_put_text(out, "purpose", r->purpose);
+    looked_put_purpose(out, r);
+    looked_put_scan(out, r);
     put_outcome(r, out);
     json_put_fields(out, r->fields);
     if (op->asker.role == TOKEN_ROLE_AUDITOR)

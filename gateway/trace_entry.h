@@ -8,8 +8,10 @@
 
 #define TRACE_ENTRY_BYTES_MAX 1536 /* beside its proof */
 
-/* Appends {"at","kind","who","purpose","result","reason","status","fields","log"}, to auditors also
- * "reference". Whoever is not told all that the record has gets its hash in the proof's place. */
+/* Appends
+ * {"at","kind","who","purpose","scanned_at","status_as_of","result","reason","status","fields","log"},
+ * to auditors also "reference". Whoever is not told all that the record has gets its hash in the
+ * proof's place. */
 void trace_entry_put(struct buf *out, const struct operation *op, const struct proof_wanted *proof);
 
 #endif

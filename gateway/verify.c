@@ -53,7 +53,7 @@ struct verify {
     struct buf shown; /* the answer's `licence`; empty: none */
     uint32_t fields;  /* set of those in it */
     unsigned keep_days;
-    struct buf receipt; /* a member of the answer */
+    struct receipt_signing *receipt; /* NULL: not for this asker */
     struct registry_query *query;
     enum problem problem; /* PROBLEM_COUNT: none */
 };
@@ -474,10 +474,8 @@ static enum step_result sign_receipt(struct verify *v)
     };
     if (v->op.asker.role != TOKEN_ROLE_PARTNER || v->problem != PROBLEM_COUNT)
         return STEP_NEXT;
-    buf_init(&v->receipt, http_room(v->op.http, RECEIPTS_JSON_BYTES_MAX), RECEIPTS_JSON_BYTES_MAX);
-    if (!receipts_put(&v->op, &told, &v->receipt))
-        v->problem = PROBLEM_SIGNING_UNAVAILABLE;
-    return STEP_NEXT;
+    v->receipt = http_room(v->op.http, sizeof *v->receipt);
+    return receipts_sign(v->receipt, &v->op, &told);
 }
 
 /* ---- record, answer ---- */
@@ -495,6 +493,8 @@ static struct bytes reference_of(const struct verify *v)
 static enum step_result record(struct verify *v)
 {
     const struct bytes reference = reference_of(v);
+    if (v->receipt && !v->receipt->signing.made)
+        v->problem = PROBLEM_SIGNING_UNAVAILABLE;
     struct journal_record record = {
         .kind = JOURNAL_VERIFY,
         .result = (uint8_t)verdict_reason_result(v->reason),
@@ -544,7 +544,7 @@ static void put_for_partner(struct verify *v, struct buf *out)
 {
     json_put_text(out, "purpose", v->purpose);
     json_put_date(out, "keep_until", civil_day_at(clock_wall_s()) + (int32_t)v->keep_days);
-    buf_put(out, buf_bytes(&v->receipt));
+    receipts_put(v->receipt, out);
 }
 
 static enum step_result answer(struct verify *v)
@@ -560,7 +560,7 @@ static enum step_result answer(struct verify *v)
     if (v->problem != PROBLEM_COUNT)
         return operation_fail(&v->op, v->problem, NULL, NULL);
 
-    size_t room = v->shown.len + v->receipt.len + 512;
+    size_t room = v->shown.len + (v->receipt ? RECEIPTS_JSON_BYTES_MAX : 0) + 512;
     struct buf out;
     buf_init(&out, http_room(v->op.http, room), room);
     buf_put_u8(&out, '{');

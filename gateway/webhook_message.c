@@ -74,12 +74,10 @@ bool webhook_message_sign(const struct webhook_signing *signing, struct bytes id
     buf_put_decimal(&head, unix_s);
     buf_put_u8(&head, '.');
     const struct bytes parts[] = {buf_bytes(&head), body};
-    struct crypto_signer *signer = signing->crypto->signer_create(signing->pair);
     bool ok =
-        signer && buf_ok(&head) && signing->crypto->sign(signer, parts, 2, signature) == CRYPTO_OK;
-    signing->crypto->signer_destroy(&signer);
-    buf_put_str(out, "es256 ");
-    buf_put_hex(out, bytes_of(signing->kid, KID_BYTES));
+        buf_ok(&head) && signing->crypto->sign(signing->signer, parts, 2, signature) == CRYPTO_OK;
+    buf_put_str(out, signing->key->alg == CRYPTO_SM2 ? "sm2 " : "es256 ");
+    buf_put_hex(out, bytes_of(signing->key->kid, KID_BYTES));
     buf_put_u8(out, ' ');
     buf_put_base64url(out, bytes_of(signature, ok ? sizeof signature : 0));
     return ok && buf_ok(out);

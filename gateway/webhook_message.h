@@ -20,11 +20,11 @@ void webhook_message_write(const struct webhook_message *message, struct buf *ou
 
 struct webhook_signing {
     const struct crypto_provider *crypto;
-    const uint8_t *kid; /* KID_BYTES */
-    const struct crypto_key_pair *pair;
+    const struct keyring_key *key;
+    struct crypto_signer *signer; /* of this key */
 };
-/* Appends the value of Webhook-Signature, "es256 <kid> <signature>": by ES256, over the id as text,
- * ".", the time in decimal, ".", the body. False: ours. */
+/* Appends the value of Webhook-Signature, "es256 <kid> <signature>" or "sm2 ...", by the key's
+ * algorithm, over the id as text, ".", the time in decimal, ".", the body. False: ours. */
 bool webhook_message_sign(const struct webhook_signing *signing, struct bytes id, int64_t unix_s,
                           struct bytes body, struct buf *out);
 

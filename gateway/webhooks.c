@@ -190,20 +190,23 @@ static void set_headers(struct attempt *attempt, int64_t now)
     attempt->post.headers[3] = attempt->signature;
 }
 
+/* This thread may wait for an HSM. */
 static bool sign(struct attempt *attempt, const struct keyring_key *key, int64_t now)
 {
-    const struct keyfile *keys = &attempt->settings->keys;
-    const struct webhook_signing signing = {
-        .crypto = &crypto_openssl,
-        .kid = key->kid,
-        .pair = &keys->pairs[key - keys->ring.keys],
-    };
-    struct buf header = BUF_OVER(attempt->signature);
+    char text[256];
+    struct buf why = BUF_OVER(text), header = BUF_OVER(attempt->signature);
+    const size_t place = (size_t)(key - attempt->settings->keys.ring.keys);
+    struct crypto_signer *signer = settings_signer_take(attempt->settings, place, &why);
+    const struct webhook_signing signing = {&crypto_openssl, key, signer};
     buf_put_str(&header, "Webhook-Signature: ");
-    return webhook_message_sign(&signing,
-                                bytes_of(attempt->delivery.id, sizeof attempt->delivery.id), now,
-                                attempt->post.body, &header) &&
-           *buf_cstr(&header);
+    bool made =
+        signer &&
+        webhook_message_sign(&signing, bytes_of(attempt->delivery.id, sizeof attempt->delivery.id),
+                             now, attempt->post.body, &header) &&
+        *buf_cstr(&header);
+    if (signer)
+        settings_signer_give(attempt->settings, place, signer);
+    return made;
 }
 
 /* What there is to say. OK; NOT_FOUND: nothing any more; else not now. */
@@ -290,8 +293,7 @@ static void tell_of_key(struct webhooks *w, const struct settings *settings, boo
 static void begin_chosen(struct webhooks *w)
 {
     struct settings *settings = gateway_settings(w->gateway);
-    const struct keyring_key *key =
-        keyring_signing(&settings->keys.ring, KEY_USE_WEBHOOK, clock_wall_s());
+    const struct keyring_key *key = settings_signing_key(settings, KEY_USE_WEBHOOK);
     for (unsigned i = 0; i < WEBHOOKS_AT_ONCE; i++) {
         struct attempt *attempt = &w->attempts[i];
         if (attempt->stage != CHOSEN)

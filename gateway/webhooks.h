@@ -3,10 +3,10 @@
  * gateway that writes the evidence log, so that two do not tell the same.
  *
  * A message is JSON; its headers are Webhook-Id (the delivery's, the same at each attempt),
- * Webhook-Timestamp (Unix seconds) and Webhook-Signature: "es256 <kid> <base64url of r||s>" over
- * id "." timestamp "." body, by the key of use webhook in the JWKS. docs/PROTOCOL.md section 18.
- * What came of an attempt is committed before the next; if a crash takes it, the same is sent again
- * under the same id. */
+ * Webhook-Timestamp (Unix seconds) and Webhook-Signature: "es256 <kid> <base64url of r||s>", or
+ * "sm2 ...", over id "." timestamp "." body, by the key of use webhook in the JWKS:
+ * docs/PROTOCOL.md section 18. What came of an attempt is committed before the next; if a crash
+ * takes it, the same is sent again under the same id. */
 #ifndef GATEWAY_WEBHOOKS_H
 #define GATEWAY_WEBHOOKS_H
 

@@ -351,6 +351,18 @@ void config_log_folder(const struct config *config, struct buf *path)
         buf_printf(path, "%s/log", config->evidence_folder);
 }
 
+enum crypto_alg config_key_algorithm(const struct config *config)
+{
+    static const enum crypto_alg algorithms[] = {CRYPTO_ES256, CRYPTO_SM2}; /* the table's order */
+    return algorithms[config->keys_algorithm];
+}
+
+enum crypto_cipher config_cipher(unsigned place)
+{
+    static const enum crypto_cipher ciphers[] = {CRYPTO_AES_256_GCM, CRYPTO_SM4_CTR_HMAC_SM3};
+    return ciphers[place];
+}
+
 enum log_level config_log_level(const struct config *config)
 {
     for (const struct config_row *row = config_rows; row < config_rows + ROW_COUNT; row++) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "crypto/crypto.h"
 #include "gateway/log.h"
 
 /* One member per line of the table, named section_key: config->http_body_bytes_max. */
@@ -43,6 +44,10 @@ void config_changed_at_start(const struct config *old, const struct config *new_
 
 /* Appends the folder of the evidence log: evidence.log, or else a folder in evidence.folder. */
 void config_log_folder(const struct config *config, struct buf *path);
+/* keys.algorithm */
+enum crypto_alg config_key_algorithm(const struct config *config);
+/* registry.cipher or keys.cipher, which the struct has as places in the table's lists */
+enum crypto_cipher config_cipher(unsigned place);
 /* log.level, which the struct has as its place in the table's list. */
 enum log_level config_log_level(const struct config *config);
 

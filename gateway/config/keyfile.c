@@ -11,8 +11,8 @@
 
 #include "base/check.h"
 
-#define FILE_BYTES_MAX     (64 * 1024) /* KEYRING_KEYS_MAX keys take 27 KiB */
-#define COORDINATE_BYTES   32          /* of P-256; a private scalar is as long */
+#define FILE_BYTES_MAX     (64 * 1024) /* KEYRING_KEYS_MAX keys in an HSM take 48 KiB */
+#define COORDINATE_BYTES   32          /* of both curves; a private scalar is as long */
 #define COORDINATE_LETTERS 43          /* in base64url, RFC 7518 section 6.2.1.2 */
 
 /* Appends "path: sentence"; returns false. */
@@ -30,13 +30,15 @@ static bool complain(const char *path, struct buf *why, const char *format, ...)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* The whole of a file that its owner alone can read. `maker` is the command that makes one. */
+/* The whole of a file that its owner alone can read. `maker` is the command that makes one, or
+ * NULL.
+ */
 static bool private_read(const char *path, const char *maker, struct buf *content, struct buf *why)
 {
     struct stat status;
     ssize_t n = 1;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would keep us waiting */
-    if (file < 0 && errno == ENOENT)
+    if (file < 0 && errno == ENOENT && maker)
         return complain(path, why, "%s; '%s' makes one", strerror(errno), maker);
     if (file < 0)
         return complain(path, why, "%s", strerror(errno));
@@ -125,6 +127,18 @@ bool secret_create(const char *path, const struct crypto_provider *crypto, struc
     return ok;
 }
 
+bool pin_read(const char *path, struct buf *pin, struct buf *why)
+{
+    if (!private_read(path, NULL, pin, why))
+        return false;
+    if (pin->len && pin->data[pin->len - 1] == '\n')
+        pin->len--;
+    bool printable = pin->len > 0;
+    for (size_t i = 0; i < pin->len; i++)
+        printable &= pin->data[i] >= ' ' && pin->data[i] <= '~';
+    return printable || complain(path, why, "must hold one line of printable ASCII, the PIN");
+}
+
 /* ---- reading keys --------------------------------------------------------------------------- */
 
 /* The text of a member, "" when it is missing or no text. */
@@ -151,20 +165,21 @@ static bool read_time(const json_t *jwk, const char *name, int64_t absent, int64
 }
 
 /* Does what one half signs pass under the other? What is wrong; NULL: nothing. */
-static const char *compare_halves(const struct crypto_provider *crypto,
-                                  const struct crypto_key_pair *pair)
+static const char *compare_halves(const struct crypto_provider *crypto, enum crypto_alg alg,
+                                  const struct crypto_key_pair *pair, bool in_hsm)
 {
     const struct bytes message = BYTES("jwb keyfile");
     uint8_t signature[CRYPTO_SIGNATURE_BYTES];
-    struct crypto_signer *signer = crypto->signer_create(pair);
-    struct crypto_verifier *verifier = crypto->verifier_create(pair->public_key);
+    struct crypto_signer *signer = in_hsm ? NULL : crypto->signer_create(alg, pair);
+    struct crypto_verifier *verifier = crypto->verifier_create(alg, pair->public_key);
     enum crypto_result result = CRYPTO_MISMATCH; /* without a signer: d alone, or both, are none */
     if (signer && verifier) {
         result = crypto->sign(signer, &message, 1, signature);
         if (result == CRYPTO_OK)
             result = crypto->verify(verifier, &message, 1, signature);
     }
-    const char *wrong = !verifier                   ? "x and y are no point of P-256"
+    const char *wrong = !verifier                   ? "x and y are no point of the curve"
+                        : in_hsm                    ? NULL /* whoever signs with it compares */
                         : result == CRYPTO_OK       ? NULL
                         : result == CRYPTO_MISMATCH ? "d does not belong to x and y"
                                                     : "its halves could not be compared";
@@ -173,11 +188,45 @@ static const char *compare_halves(const struct crypto_provider *crypto,
     return wrong;
 }
 
-/* What is wrong with the members of a key by themselves; NULL: nothing. Unknown ones are refused: a
- * misspelt "revoked" must not be overlooked. */
-static const char *read_members(json_t *jwk, struct keyring_key *key, struct crypto_key_pair *pair)
+/* Whether its private half is here, or where in an HSM it is. What is wrong; NULL: nothing. */
+static const char *read_private(const json_t *jwk, struct crypto_key_pair *pair,
+                                char uri[KEY_URI_BYTES_MAX + 1])
 {
-    static const char known[] = " kty crv x y d kid use jwb_use alg nbf exp iat revoked ";
+    const char *text = text_of(jwk, "pkcs11");
+    if (!json_object_get(jwk, "pkcs11"))
+        return read_coordinate(jwk, "d", pair->private_key)
+                   ? NULL
+                   : "x, y and d must be 32 octets each in base64url";
+    if (json_object_get(jwk, "d"))
+        return "it has both d and pkcs11: it is here, or in an HSM";
+    if (strncmp(text, "pkcs11:", 7) != 0 || strlen(text) > KEY_URI_BYTES_MAX)
+        return "pkcs11 must be a URI of RFC 7512";
+    for (const char *c = text; *c; c++)
+        if (*c <= ' ' || *c > '~' || *c == '"' || *c == '\\')
+            return "pkcs11 must be a URI of RFC 7512";
+    strncpy(uri, text, KEY_URI_BYTES_MAX);
+    return NULL;
+}
+
+/* The same of its dates, and whether it was revoked. */
+static const char *read_life(const json_t *jwk, struct keyring_key *key)
+{
+    const json_t *revoked = json_object_get(jwk, "revoked");
+    if (!read_time(jwk, "iat", 0, &key->publish_at) || !read_time(jwk, "nbf", 0, &key->use_from) ||
+        !read_time(jwk, "exp", INT64_MAX, &key->retire_at) || key->use_from >= key->retire_at)
+        return "iat, nbf and exp must be Unix seconds, nbf before exp";
+    if (revoked && !json_is_boolean(revoked))
+        return "revoked must be true or false";
+    key->revoked = json_is_true(revoked);
+    return NULL;
+}
+
+/* The same of all its members by themselves. Unknown ones are refused: a misspelt "revoked" must
+ * not be overlooked. */
+static const char *read_members(json_t *jwk, struct keyring_key *key, struct crypto_key_pair *pair,
+                                char uri[KEY_URI_BYTES_MAX + 1])
+{
+    static const char known[] = " kty crv x y d pkcs11 kid use jwb_use alg nbf exp iat revoked ";
     const char *name;
     json_t *member;
     json_object_foreach(jwk, name, member)
@@ -187,27 +236,20 @@ static const char *read_members(json_t *jwk, struct keyring_key *key, struct cry
         if (strchr(name, ' ') || !strstr(known, word))
             return "it has a member that no key of ours has";
     }
-    if (strcmp(text_of(jwk, "kty"), "EC") != 0 || strcmp(text_of(jwk, "crv"), "P-256") != 0 ||
-        strcmp(text_of(jwk, "use"), "sig") != 0 || strcmp(text_of(jwk, "alg"), "ES256") != 0)
-        return "it must have kty EC, crv P-256, use sig, alg ES256";
-    key->alg = COSE_ALG_ES256;
+    if (strcmp(text_of(jwk, "kty"), "EC") != 0 || strcmp(text_of(jwk, "use"), "sig") != 0 ||
+        !key_alg_read(bytes_str(text_of(jwk, "alg")), &key->alg) ||
+        strcmp(text_of(jwk, "crv"), key_curve_text(key->alg)) != 0)
+        return "it must have kty EC, use sig, and crv P-256 with alg ES256 or crv SM2 with alg SM2";
     if (json_object_get(jwk, "jwb_use") &&
         !key_use_read(bytes_str(text_of(jwk, "jwb_use")), &key->use))
-        return "jwb_use must be code, receipt or webhook";
+        return "jwb_use must be code, status, receipt, webhook or root";
     pair->public_key[0] = 4; /* uncompressed, SEC 1 section 2.3.3 */
     if (!read_coordinate(jwk, "x", pair->public_key + 1) ||
-        !read_coordinate(jwk, "y", pair->public_key + 1 + COORDINATE_BYTES) ||
-        !read_coordinate(jwk, "d", pair->private_key))
+        !read_coordinate(jwk, "y", pair->public_key + 1 + COORDINATE_BYTES))
         return "x, y and d must be 32 octets each in base64url";
     memcpy(key->public_key, pair->public_key, sizeof key->public_key);
-    if (!read_time(jwk, "iat", 0, &key->publish_at) || !read_time(jwk, "nbf", 0, &key->use_from) ||
-        !read_time(jwk, "exp", INT64_MAX, &key->retire_at) || key->use_from >= key->retire_at)
-        return "iat, nbf and exp must be Unix seconds, nbf before exp";
-    const json_t *revoked = json_object_get(jwk, "revoked");
-    if (revoked && !json_is_boolean(revoked))
-        return "revoked must be true or false";
-    key->revoked = json_is_true(revoked);
-    return NULL;
+    const char *wrong = read_private(jwk, pair, uri);
+    return wrong ? wrong : read_life(jwk, key);
 }
 
 /* What is wrong with a key; NULL when it was added. */
@@ -216,18 +258,20 @@ static const char *read_key(json_t *jwk, const struct crypto_provider *crypto, s
     struct keyring_key key = {0};
     char kid[2 * KID_BYTES + 1];
     struct buf kid_text = BUF_OVER(kid);
-    if (keys->ring.count == KEYRING_KEYS_MAX)
+    const size_t place = keys->ring.count;
+    if (place == KEYRING_KEYS_MAX)
         return keyring_error_text(KEYRING_ERR_FULL);
-    struct crypto_key_pair *pair = &keys->pairs[keys->ring.count];
-    const char *wrong = read_members(jwk, &key, pair);
+    const char *wrong = read_members(jwk, &key, &keys->pairs[place], keys->uris[place]);
     if (!wrong)
-        wrong = compare_halves(crypto, pair);
+        wrong = compare_halves(crypto, key.alg, &keys->pairs[place], keyfile_in_hsm(keys, place));
     if (wrong)
         return wrong;
+    if (place > 0 && keyfile_is_of_roots(keys) != (key.use == KEY_USE_ROOT))
+        return "root keys are in a file of their own, and nothing else with them";
     enum keyring_error error = keyring_add(&keys->ring, crypto, &key);
     if (error)
         return keyring_error_text(error);
-    buf_put_hex(&kid_text, bytes_of(keys->ring.keys[keys->ring.count - 1].kid, KID_BYTES));
+    buf_put_hex(&kid_text, bytes_of(keys->ring.keys[place].kid, KID_BYTES));
     if (strcmp(text_of(jwk, "kid"), buf_cstr(&kid_text)) != 0)
         return "kid must be the first 4 octets of its thumbprint in lowercase hexadecimal";
     return NULL;
@@ -280,20 +324,23 @@ static void put_member(struct buf *out, const char *name, const uint8_t *coordin
     buf_put_u8(out, '"');
 }
 
-static void put_key(struct buf *out, const struct keyring_key *key,
-                    const struct crypto_key_pair *pair)
+static void put_key(struct buf *out, const struct keyfile *keys, size_t place)
 {
-    CHECK(key->alg == COSE_ALG_ES256 && key_use_text(key->use)); /* the format has no others */
-    buf_put_str(out,
-                "  {\"kty\": \"EC\", \"crv\": \"P-256\", \"use\": \"sig\", \"alg\": \"ES256\", "
-                "\"kid\": \"");
+    const struct keyring_key *key = &keys->ring.keys[place];
+    const struct crypto_key_pair *pair = &keys->pairs[place];
+    buf_printf(
+        out, "  {\"kty\": \"EC\", \"crv\": \"%s\", \"use\": \"sig\", \"alg\": \"%s\", \"kid\": \"",
+        key_curve_text(key->alg), key_alg_text(key->alg));
     buf_put_hex(out, bytes_of(key->kid, KID_BYTES));
     buf_put_u8(out, '"');
     if (key->use != KEY_USE_CODE)
         buf_printf(out, ", \"jwb_use\": \"%s\"", key_use_text(key->use));
     put_member(out, "x", pair->public_key + 1);
     put_member(out, "y", pair->public_key + 1 + COORDINATE_BYTES);
-    put_member(out, "d", pair->private_key);
+    if (keyfile_in_hsm(keys, place))
+        buf_printf(out, ", \"pkcs11\": \"%s\"", keys->uris[place]);
+    else
+        put_member(out, "d", pair->private_key);
     buf_printf(out, ", \"iat\": %lld, \"nbf\": %lld, \"exp\": %lld", (long long)key->publish_at,
                (long long)key->use_from, (long long)key->retire_at);
     buf_put_str(out, key->revoked ? ", \"revoked\": true}" : "}");
@@ -305,7 +352,7 @@ bool keyfile_write(const char *path, const struct keyfile *keys, struct buf *why
     buf_init(&text, check_alloc(FILE_BYTES_MAX), FILE_BYTES_MAX);
     buf_put_str(&text, "{\"keys\": [\n");
     for (size_t i = 0; i < keys->ring.count; i++) {
-        put_key(&text, &keys->ring.keys[i], &keys->pairs[i]);
+        put_key(&text, keys, i);
         buf_put_str(&text, i + 1 < keys->ring.count ? ",\n" : "\n");
     }
     buf_put_str(&text, "]}\n");

@@ -97,6 +97,10 @@ void *http_alloc(struct http_request *request, size_t size);
 /* The same for what will be written before it is read: not zeroed. */
 void *http_room(struct http_request *request, size_t size);
 
+/* Keeps `object` until the request's pool goes, which is after the answer was sent, or its client
+ * left: then `release` is called with it, on the loop's thread. */
+void http_hold(struct http_request *request, void *object, void (*release)(void *object));
+
 struct http_answer_header {
     const char *name; /* lowercase */
     struct bytes value;
@@ -104,7 +108,7 @@ struct http_answer_header {
 struct http_answer {
     unsigned status;
     const char *content_type;                 /* NULL: none */
-    struct bytes body;                        /* static, or from the request's pool */
+    struct bytes body;                        /* static, held, or from the request's pool */
     const struct http_answer_header *headers; /* borrowed for the call, and their values */
     size_t header_count;                      /* at most 12 */
     bool close;                               /* end the connection after it */

@@ -278,6 +278,23 @@ void *http_alloc(struct http_request *request, size_t size)
     return memset(http_room(request, size), 0, size);
 }
 
+struct held {
+    void *object;
+    void (*release)(void *object);
+};
+
+static void let_go(void *memory)
+{
+    const struct held *held = memory;
+    held->release(held->object);
+}
+
+void http_hold(struct http_request *request, void *object, void (*release)(void *object))
+{
+    struct held *held = h2o_mem_alloc_shared(&request->req->pool, sizeof *held, let_go);
+    *held = (struct held){object, release};
+}
+
 /* ---- the answer ---- */
 
 /* RFC 9110 section 15. */
@@ -320,6 +337,8 @@ static const char *reason_of(unsigned status)
         return "Request Header Fields Too Large";
     case 500:
         return "Internal Server Error";
+    case 501:
+        return "Not Implemented";
     case 503:
         return "Service Unavailable";
     default:

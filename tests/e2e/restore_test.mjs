@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { Site, until } from './lib/site.mjs';
@@ -171,4 +172,24 @@ test('nothing of another registry\'s log is replayed', async (t) => {
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /another's/);
   assert.doesNotMatch(await site.jwb('licence', 'show', id), /in doubt/);
+});
+
+test('a log that can not tell its last event vouches for no registry', async (t) => {
+  const site = await Site.start(t, { licences: 20, config: { code: { life_s: 300 } } });
+  const inspector = await site.token('inspector');
+  const [seized] = await displayed(site, 1);
+  await act(site, inspector, 'seize', seized);
+  await until(() => site.gateway.metric('log_lag_seconds'), (lag) => lag === 0);
+  await site.gateway.stop();
+  const entries = site.path('evidence-gateway/log/tile/entries');
+  const kept = fs.readdirSync(entries, { recursive: true }).map((name) => path.join(entries, name))
+    .filter((name) => fs.statSync(name).isFile()).map((name) => [name, fs.readFileSync(name)]);
+  for (const [name, octets] of kept) fs.writeFileSync(name, Buffer.from(octets.map((octet) => octet ^ 0x55)));
+  site.gateway = await site.startGateway('gateway');
+  assert.equal((await site.gateway.request('GET', '/readyz', { internal: true })).status, 503);
+  assert.equal(await verdictOf(site, seized.code), 'status_unavailable');
+  for (const [name, octets] of kept) fs.writeFileSync(name, octets);
+  await site.gateway.stop();
+  site.gateway = await site.startGateway('gateway');
+  await until(() => verdictOf(site, seized.code), (verdict) => verdict === 'licence_seized');
 });

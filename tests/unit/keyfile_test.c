@@ -53,15 +53,16 @@ static void assert_refused(const char *jwks, const char *sentence)
 /* A keyfile of n new keys, with times that differ. */
 static void generate(size_t n)
 {
+    static const enum key_use uses[] = {KEY_USE_CODE, KEY_USE_STATUS, KEY_USE_RECEIPT,
+                                        KEY_USE_WEBHOOK, KEY_USE_CODE};
     keys = (struct keyfile){0};
     for (size_t i = 0; i < n; i++) {
         struct crypto_key_pair *pair = &keys.pairs[i];
-        assert_int_equal(crypto_openssl.key_generate(pair), CRYPTO_OK);
+        const enum crypto_alg alg = i % 4 == 3 ? CRYPTO_SM2 : CRYPTO_ES256;
+        assert_int_equal(crypto_openssl.key_generate(alg, pair), CRYPTO_OK);
         struct keyring_key key = {
-            .alg = COSE_ALG_ES256,
-            .use = i % 5 == 2   ? KEY_USE_RECEIPT
-                   : i % 5 == 3 ? KEY_USE_WEBHOOK
-                                : KEY_USE_CODE,
+            .alg = alg,
+            .use = uses[i % 5],
             .publish_at = (int64_t)i,
             .use_from = 1700000000 + (int64_t)i,
             .retire_at = i % 2 ? INT64_MAX : 1800000000,
@@ -69,6 +70,11 @@ static void generate(size_t n)
         };
         memcpy(key.public_key, pair->public_key, sizeof key.public_key);
         assert_int_equal(keyring_add(&keys.ring, &crypto_openssl, &key), KEYRING_OK);
+        if (i % 7 == 6) { /* in an HSM */
+            memset(keys.uris[i], 'k', KEY_URI_BYTES_MAX);
+            memcpy(keys.uris[i], "pkcs11:object=", 14);
+            memset(pair->private_key, 0, sizeof pair->private_key);
+        }
     }
 }
 
@@ -93,7 +99,7 @@ static void known_key_is_read(void **state)
     const struct keyring_key *key = &keys.ring.keys[0];
     assert_true(key->publish_at == 5 && key->use_from == 6 && key->retire_at == 7);
     assert_true(key->revoked);
-    assert_int_equal(key->alg, COSE_ALG_ES256);
+    assert_int_equal(key->alg, CRYPTO_ES256);
     assert_int_equal(key->use, KEY_USE_CODE);
     assert_memory_equal(keys.pairs[0].private_key, scalar_head, sizeof scalar_head);
     assert_memory_equal(keys.pairs[0].public_key, key->public_key, CRYPTO_PUBLIC_BYTES);
@@ -106,8 +112,14 @@ static void known_key_is_read(void **state)
     assert_int_equal(key->use, KEY_USE_WEBHOOK);
     assert_read("{\"keys\":[{" KEY ",\"jwb_use\":\"code\"}]}");
     assert_int_equal(key->use, KEY_USE_CODE);
+    assert_read("{\"keys\":[{" KEY ",\"jwb_use\":\"status\"}]}");
+    assert_int_equal(key->use, KEY_USE_STATUS);
+    assert_false(keyfile_is_of_roots(&keys));
+    assert_read("{\"keys\":[{" KEY ",\"jwb_use\":\"root\"}]}");
+    assert_true(keyfile_is_of_roots(&keys));
     assert_read("{\"keys\":[]}");
     assert_int_equal(keys.ring.count, 0);
+    assert_false(keyfile_is_of_roots(&keys));
 }
 
 /* Broken: `jwb key create` would lose or alter keys that the gateway signs with. */
@@ -132,7 +144,8 @@ static void keys_come_back_as_written(void **state)
             assert_memory_equal(a->public_key, b->public_key, CRYPTO_PUBLIC_BYTES);
             assert_true(a->publish_at == b->publish_at && a->use_from == b->use_from &&
                         a->retire_at == b->retire_at && a->revoked == b->revoked);
-            assert_int_equal(a->use, b->use);
+            assert_true(a->use == b->use && a->alg == b->alg);
+            assert_string_equal(keys.uris[i], written.uris[i]);
             assert_memory_equal(&keys.pairs[i], &written.pairs[i], sizeof keys.pairs[i]);
         }
     }
@@ -178,10 +191,15 @@ static void file_that_others_read_is_refused(void **state)
 static void wrong_keys_are_refused(void **state)
 {
     (void)state;
-    const char *kind = ": key 1: it must have kty EC, crv P-256, use sig, alg ES256";
+    const char *kind = ": key 1: it must have kty EC, use sig, and crv P-256 with alg ES256 or "
+                       "crv SM2 with alg SM2";
     assert_refused("{\"keys\":[{}]}", kind);
     assert_refused("{\"keys\":[5]}", kind);
     assert_refused("{\"keys\":[{\"kty\":\"RSA\"}]}", kind);
+    assert_refused(
+        "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"sig\",\"alg\":\"SM2\"}]}", kind);
+    assert_refused(
+        "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"SM2\",\"use\":\"sig\",\"alg\":\"ES256\"}]}", kind);
     assert_refused("{\"keys\":[{" KEY ",\"revokd\":true}]}",
                    ": key 1: it has a member that no key of ours has");
     assert_refused("{\"keys\":[{" KEY ",\"revoked\":1}]}",
@@ -191,20 +209,70 @@ static void wrong_keys_are_refused(void **state)
     assert_refused("{\"keys\":[{" FIXED "," POINT ",\"d\":\"AAAA\"}]}", octets);
     assert_refused("{\"keys\":[{" FIXED ",\"x\":7,\"y\":\"" Y "\",\"d\":\"" D "\"}]}", octets);
     assert_refused("{\"keys\":[{" FIXED ",\"x\":\"" Y "\",\"y\":\"" Y "\",\"d\":\"" D "\"}]}",
-                   ": key 1: x and y are no point of P-256");
+                   ": key 1: x and y are no point of the curve");
     const char *times = ": key 1: iat, nbf and exp must be Unix seconds, nbf before exp";
     assert_refused("{\"keys\":[{" KEY ",\"nbf\":9,\"exp\":9}]}", times);
     assert_refused("{\"keys\":[{" KEY ",\"nbf\":-1}]}", times);
     assert_refused("{\"keys\":[{" KEY ",\"iat\":1.5}]}", times);
     assert_refused("{\"keys\":[{" KEY ",\"exp\":\"9\"}]}", times);
-    const char *use = ": key 1: jwb_use must be code, receipt or webhook";
-    assert_refused("{\"keys\":[{" KEY ",\"jwb_use\":\"root\"}]}", use);
+    const char *use = ": key 1: jwb_use must be code, status, receipt, webhook or root";
+    assert_refused("{\"keys\":[{" KEY ",\"jwb_use\":\"evidence\"}]}", use);
     assert_refused("{\"keys\":[{" KEY ",\"jwb_use\":null}]}", use);
     assert_refused("{\"keys\":[{" KEY "},{" KEY "}]}", ": key 2: another key has the same kid");
     const char *kid = ": key 1: kid must be the first 4 octets of its thumbprint in lowercase "
                       "hexadecimal";
     assert_refused("{\"keys\":[{" FIXED "," POINT ",\"d\":\"" D "\"}]}", kid);
     assert_refused("{\"keys\":[{" FIXED "," POINT ",\"d\":\"" D "\",\"kid\":\"00000000\"}]}", kid);
+}
+
+#define PUBLIC FIXED "," POINT ",\"kid\":\"" KID "\""
+
+/* Broken: a key in an HSM could not be named, or any text would be handed to the module. */
+static void key_in_an_hsm_is_named_by_its_uri(void **state)
+{
+    (void)state;
+    char long_uri[KEY_URI_BYTES_MAX + 64];
+    assert_read("{\"keys\":[{" PUBLIC ",\"pkcs11\":\"pkcs11:token=jwb;object=codes-1\"}]}");
+    assert_true(keyfile_in_hsm(&keys, 0));
+    assert_string_equal(keys.uris[0], "pkcs11:token=jwb;object=codes-1");
+    assert_read("{\"keys\":[{" KEY "}]}");
+    assert_false(keyfile_in_hsm(&keys, 0));
+    const char *uri = ": key 1: pkcs11 must be a URI of RFC 7512";
+    assert_refused("{\"keys\":[{" PUBLIC ",\"pkcs11\":5}]}", uri);
+    assert_refused("{\"keys\":[{" PUBLIC ",\"pkcs11\":\"\"}]}", uri);
+    assert_refused("{\"keys\":[{" PUBLIC ",\"pkcs11\":\"file:codes\"}]}", uri);
+    assert_refused("{\"keys\":[{" PUBLIC ",\"pkcs11\":\"pkcs11:object=a\\\"b\"}]}", uri);
+    assert_refused("{\"keys\":[{" PUBLIC ",\"pkcs11\":\"pkcs11:object=a b\"}]}", uri);
+    memset(long_uri, 0, sizeof long_uri);
+    memset(long_uri, 'x', KEY_URI_BYTES_MAX + 1);
+    memcpy(long_uri, "pkcs11:", 7);
+    char jwks[2 * KEY_URI_BYTES_MAX];
+    struct buf text = BUF_OVER(jwks);
+    buf_printf(&text, "{\"keys\":[{" PUBLIC ",\"pkcs11\":\"%s\"}]}", long_uri);
+    assert_refused(buf_cstr(&text), uri);
+    assert_refused("{\"keys\":[{" KEY ",\"pkcs11\":\"pkcs11:object=a\"}]}",
+                   ": key 1: it has both d and pkcs11: it is here, or in an HSM");
+    assert_refused("{\"keys\":[{" FIXED ",\"x\":\"" Y "\",\"y\":\"" Y
+                   "\",\"pkcs11\":\"pkcs11:object=a\"}]}",
+                   ": key 1: x and y are no point of the curve");
+}
+
+/* Broken: the root key would lie on every gateway, or a gateway's key be pinned as a root. */
+static void root_keys_have_a_file_of_their_own(void **state)
+{
+    (void)state;
+    static const char *sentence =
+        "key 2: root keys are in a file of their own, and nothing else with them";
+    const char *path = path_in(temp_folder(), "codes.jwks");
+    for (int second = 0; second < 2; second++) {
+        generate(2);
+        keys.ring.keys[0].use = second ? KEY_USE_CODE : KEY_USE_ROOT;
+        keys.ring.keys[1].use = second ? KEY_USE_ROOT : KEY_USE_RECEIPT;
+        why = BUF_OVER(why_storage);
+        assert_true(keyfile_write(path, &keys, &why));
+        assert_false(keyfile_read(path, &crypto_openssl, &keys, &why));
+        assert_non_null(strstr(buf_cstr(&why), sentence));
+    }
 }
 
 /* Broken: a gateway would sign with a key that nobody can verify. */
@@ -306,6 +374,8 @@ int main(void)
         cmocka_unit_test(failed_write_leaves_nothing),
         cmocka_unit_test(file_that_others_read_is_refused),
         cmocka_unit_test(wrong_keys_are_refused),
+        cmocka_unit_test(key_in_an_hsm_is_named_by_its_uri),
+        cmocka_unit_test(root_keys_have_a_file_of_their_own),
         cmocka_unit_test(halves_of_two_keys_are_refused),
         cmocka_unit_test(wrong_files_are_refused),
         cmocka_unit_test(created_secret_is_read_back),

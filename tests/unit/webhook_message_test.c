@@ -100,23 +100,32 @@ static void the_longest_fits(void **state)
     assert_true(buf_ok(&out));
 }
 
+static enum crypto_result sign_nothing(struct crypto_signer *signer, const struct bytes *parts,
+                                       size_t count, uint8_t signature[CRYPTO_SIGNATURE_BYTES])
+{
+    (void)signer, (void)parts, (void)count, (void)signature;
+    return CRYPTO_FAILED;
+}
+
 /* A receiver would take anybody's message for ours, ours for nobody's, or an old one for new. */
 static void the_signature_covers_id_time_and_body(void **state)
 {
     (void)state;
     struct crypto_key_pair pair;
-    const uint8_t kid[KID_BYTES] = {0x49, 0x6b, 0xd8, 0xaf};
+    const struct keyring_key key = {.kid = {0x49, 0x6b, 0xd8, 0xaf}, .alg = CRYPTO_ES256};
     uint8_t text[WEBHOOK_SIGNATURE_BYTES_MAX], signature[CRYPTO_SIGNATURE_BYTES];
     struct buf header = BUF_OVER(text), octets = BUF_OVER(signature);
-    assert_int_equal(crypto_mbedtls.key_generate(&pair), CRYPTO_OK);
-    const struct webhook_signing signing = {&crypto_openssl, kid, &pair};
+    assert_int_equal(crypto_mbedtls.key_generate(CRYPTO_ES256, &pair), CRYPTO_OK);
+    struct crypto_signer *signer = crypto_openssl.signer_create(CRYPTO_ES256, &pair);
+    const struct webhook_signing signing = {&crypto_openssl, &key, signer};
     assert_true(webhook_message_sign(&signing, bytes_of(id, sizeof id), 1700000000,
                                      BYTES("{\"a\":1}"), &header));
     assert_memory_equal(text, "es256 496bd8af ", 15);
     assert_int_equal(header.len, 15 + 86);
     assert_true(buf_put_from_base64url(&octets, bytes_of(text + 15, 86)));
 
-    struct crypto_verifier *verifier = crypto_mbedtls.verifier_create(pair.public_key);
+    struct crypto_verifier *verifier =
+        crypto_mbedtls.verifier_create(CRYPTO_ES256, pair.public_key);
     static const char *const messages[] = {ID ".1700000000.{\"a\":1}", ID ".1700000001.{\"a\":1}",
                                            ID ".1700000000.{\"a\":2}",
                                            "10112233445566778899aabbccddeeff.1700000000.{\"a\":1}"};
@@ -127,10 +136,34 @@ static void the_signature_covers_id_time_and_body(void **state)
     }
     crypto_mbedtls.verifier_destroy(&verifier);
 
-    static const struct crypto_key_pair none;
-    const struct webhook_signing broken = {&crypto_openssl, kid, &none};
+    struct crypto_provider broken_crypto = crypto_openssl;
+    broken_crypto.sign = sign_nothing;
+    const struct webhook_signing broken = {&broken_crypto, &key, signer};
     header.len = 0;
     assert_false(webhook_message_sign(&broken, bytes_of(id, sizeof id), 1, BYTES(""), &header));
+    crypto_openssl.signer_destroy(&signer);
+}
+
+/* A receiver in a city on SM2 would check with another algorithm than was used. */
+static void the_signature_names_its_algorithm(void **state)
+{
+    (void)state;
+    struct crypto_key_pair pair;
+    const struct keyring_key key = {.kid = {1, 2, 3, 4}, .alg = CRYPTO_SM2};
+    uint8_t text[WEBHOOK_SIGNATURE_BYTES_MAX], signature[CRYPTO_SIGNATURE_BYTES];
+    struct buf header = BUF_OVER(text), octets = BUF_OVER(signature);
+    assert_int_equal(crypto_openssl.key_generate(CRYPTO_SM2, &pair), CRYPTO_OK);
+    struct crypto_signer *signer = crypto_openssl.signer_create(CRYPTO_SM2, &pair);
+    struct crypto_verifier *verifier = crypto_mbedtls.verifier_create(CRYPTO_SM2, pair.public_key);
+    const struct webhook_signing signing = {&crypto_openssl, &key, signer};
+    assert_true(
+        webhook_message_sign(&signing, bytes_of(id, sizeof id), 1700000000, BYTES("{}"), &header));
+    assert_memory_equal(text, "sm2 01020304 ", 13);
+    assert_true(buf_put_from_base64url(&octets, bytes_of(text + 13, 86)));
+    const struct bytes whole = BYTES(ID ".1700000000.{}");
+    assert_int_equal(crypto_mbedtls.verify(verifier, &whole, 1, signature), CRYPTO_OK);
+    crypto_mbedtls.verifier_destroy(&verifier);
+    crypto_openssl.signer_destroy(&signer);
 }
 
 /* A receiver that comes back would be met by all at once, or be asked for the first time in days;
@@ -157,6 +190,7 @@ int main(void)
         cmocka_unit_test(each_kind_has_its_words),
         cmocka_unit_test(the_longest_fits),
         cmocka_unit_test(the_signature_covers_id_time_and_body),
+        cmocka_unit_test(the_signature_names_its_algorithm),
         cmocka_unit_test(waits_double_up_to_the_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
