@@ -45,20 +45,23 @@ const char *client_state_text(const struct registry_client *client, int64_t now)
 /* ---- its key ---- */
 
 struct key_source {
-    const char *file, *new_file; /* one of them is given */
+    const char *file, *new_file; /* one of them is given, */
+    bool ticket;                 /* or it gives its key itself */
 };
 
-static bool read_key_call(const struct command *command, const struct key_source *source)
+static bool read_key_call(const struct command *command, const struct key_source *source,
+                          const char *choice)
 {
-    if (!source->file == !source->new_file)
-        command_misused(command, "either --key FILE or --new-key FILE");
-    return !source->file != !source->new_file;
+    bool one = !!source->file + !!source->new_file + source->ticket == 1;
+    if (!one)
+        command_misused(command, "either %s", choice);
+    return one;
 }
 
 static bool take_key(const struct key_source *source, uint8_t public_key[CRYPTO_PUBLIC_BYTES])
 {
-    return source->file ? client_key_read(source->file, public_key)
-                        : client_key_create(source->new_file, public_key);
+    return source->ticket || (source->file ? client_key_read(source->file, public_key)
+                                           : client_key_create(source->new_file, public_key));
 }
 
 /* Commits a change that brings a key; a new one that the registry did not take is removed. */
@@ -71,6 +74,47 @@ static bool commit_key(struct desk *desk, struct registry_change *change,
     if (done && source->new_file)
         printf("%s: its private key, readable by you alone\n", source->new_file);
     return done;
+}
+
+/* ---- its ticket ---- */
+
+bool client_ticket_print(const struct config *config, const struct registry_client *client)
+{
+    struct token_claims claims = {.role = client->role,
+                                  .client = bytes_str(client->id),
+                                  .scopes = TOKEN_SCOPE_REGISTER,
+                                  .issued_at = clock_wall_s()};
+    claims.expires_at = claims.issued_at + CLIENT_TICKET_LIFE_S;
+    if (client->expires_at && client->expires_at < claims.expires_at)
+        claims.expires_at = client->expires_at;
+    return token_print(config, &claims);
+}
+
+static bool give_ticket(struct desk *desk, const char *id)
+{
+    struct registry_client client;
+    if (!desk_find_client(desk, id, &client))
+        return false;
+    const char *state = client_state_text(&client, clock_wall_s());
+    if (strcmp(state, "open") != 0)
+        command_failed("the client is %s", state);
+    else if (client.key_count)
+        command_failed("the client has a key; jwb client rotate-key gives it another");
+    else
+        return client_ticket_print(desk->config, &client);
+    return false;
+}
+
+int command_client_ticket(const struct command *command, int argc, char **argv)
+{
+    const char *config = NULL, *id;
+    const struct command_option options[] = {{"config", &config, NULL}, {NULL, NULL, NULL}};
+    struct desk desk;
+    if (!command_read(command, argc, argv, options, &id, 1, 1))
+        return EXIT_USAGE;
+    bool given = desk_open(&desk, config, DESK_REGISTRY) && give_ticket(&desk, id);
+    desk_close(&desk);
+    return given ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* ---- add ---- */
@@ -142,8 +186,8 @@ static bool read_call(const struct command *command, struct client_call *call)
         !command_last_day(command, "--expires", call->expires, &client->expires_at))
         return false;
     client->quota_per_minute = (uint32_t)quota;
-    client->key_count = 1;
-    return read_key_call(command, &call->key);
+    client->key_count = !call->key.ticket;
+    return read_key_call(command, &call->key, "--key FILE, --new-key FILE or --ticket");
 }
 
 /* A purpose that the policy does not list yet may come later; a misspelt one would never. */
@@ -165,10 +209,11 @@ static bool add(struct desk *desk, struct client_call *call)
     struct registry_change change = {.kind = CHANGE_CLIENT_ADD, .client = client};
     if (!take_key(&call->key, client->keys[0].public_key) || !commit_key(desk, &change, &call->key))
         return false;
-    printf("client %s is added, of role %s; " IN_FORCE "\n", client->id,
-           token_role_text(client->role));
+    /* where a ticket is printed, nothing else is */
+    fprintf(call->key.ticket ? stderr : stdout, "client %s is added, of role %s; " IN_FORCE "\n",
+            client->id, token_role_text(client->role));
     warn_of_purposes(desk, client);
-    return true;
+    return !call->key.ticket || client_ticket_print(desk->config, client);
 }
 
 int command_client_add(const struct command *command, int argc, char **argv)
@@ -185,6 +230,7 @@ int command_client_add(const struct command *command, int argc, char **argv)
                                              {"expires", &call.expires, NULL},
                                              {"key", &call.key.file, NULL},
                                              {"new-key", &call.key.new_file, NULL},
+                                             {"ticket", NULL, &call.key.ticket},
                                              {NULL, NULL, NULL}};
     struct desk desk;
     if (!command_read(command, argc, argv, options, NULL, 0, 0) || !read_call(command, &call))
@@ -225,7 +271,7 @@ static void print_keys(const struct registry_client *client)
         if (key->retire_at)
             print_time(", until ", key->retire_at);
     }
-    putchar('\n');
+    puts(client->key_count ? "" : "\nkey           none: jwb client ticket");
 }
 
 static void print_client(const struct registry_client *client)
@@ -288,7 +334,7 @@ int command_client_disable(const struct command *command, int argc, char **argv)
 int command_client_rotate_key(const struct command *command, int argc, char **argv)
 {
     const char *config = NULL, *overlap = NULL, *id;
-    struct key_source key = {NULL, NULL};
+    struct key_source key = {0};
     const struct command_option options[] = {{"config", &config, NULL},
                                              {"key", &key.file, NULL},
                                              {"new-key", &key.new_file, NULL},
@@ -300,7 +346,7 @@ int command_client_rotate_key(const struct command *command, int argc, char **ar
     uint64_t overlap_s = 0;
     if (!command_read(command, argc, argv, options, &id, 1, 1) ||
         !command_number(command, "--overlap", overlap, 0, OVERLAP_S_MAX, &overlap_s) ||
-        !read_key_call(command, &key))
+        !read_key_call(command, &key, "--key FILE or --new-key FILE"))
         return EXIT_USAGE;
     change.text = bytes_str(id);
     change.until = overlap_s ? clock_wall_s() + (int64_t)overlap_s : 0;

@@ -47,7 +47,7 @@ static const char *read_jwk(const json_t *jwk, uint8_t public_key[CRYPTO_PUBLIC_
     struct crypto_verifier *verifier = NULL;
     if (read_coordinate(jwk, "x", public_key + 1) &&
         read_coordinate(jwk, "y", public_key + 1 + COORDINATE_BYTES))
-        verifier = crypto_openssl.verifier_create(public_key);
+        verifier = crypto_openssl.verifier_create(CRYPTO_ES256, public_key);
     bool good = verifier;
     crypto_openssl.verifier_destroy(&verifier);
     return good ? NULL : "has an x and y that are no point of P-256";
@@ -133,7 +133,8 @@ bool client_key_create(const char *path, uint8_t public_key[CRYPTO_PUBLIC_BYTES]
     uint8_t storage[512];
     struct buf text = BUF_OVER(storage);
     struct crypto_key_pair pair;
-    bool made = crypto_openssl.key_generate(&pair) == CRYPTO_OK && put_pair(&text, &pair);
+    bool made =
+        crypto_openssl.key_generate(CRYPTO_ES256, &pair) == CRYPTO_OK && put_pair(&text, &pair);
     if (!made)
         command_failed("a key could not be made");
     memcpy(public_key, pair.public_key, CRYPTO_PUBLIC_BYTES);

@@ -29,7 +29,7 @@ static enum code_error read_code(struct bytes text, struct reading *reading)
 
 static enum code_error check_signature(const struct code *code, const struct keyring_key *key)
 {
-    struct crypto_verifier *verifier = crypto_mbedtls.verifier_create(key->public_key);
+    struct crypto_verifier *verifier = crypto_mbedtls.verifier_create(key->alg, key->public_key);
     enum code_error error =
         verifier ? code_check_signature(code, &crypto_mbedtls, verifier) : CODE_ERR_CRYPTO;
     crypto_mbedtls.verifier_destroy(&verifier);
@@ -185,22 +185,4 @@ int command_code_verify(const struct command *command, int argc, char **argv)
     bool licence_expired = !error && code_licence_expired(&reading.code.claims, now);
     tell(&reading.code, error, licence_expired, json);
     return error || licence_expired ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-int command_code_show(const struct command *command, int argc, char **argv)
-{
-    const char *argument = "-";
-    const struct command_option options[] = {{NULL, NULL, NULL}};
-    char storage[TEXT_BYTES_MAX];
-    struct buf text = BUF_OVER(storage);
-    struct reading reading;
-    if (!command_read(command, argc, argv, options, &argument, 0, 1))
-        return EXIT_USAGE;
-    if (!command_text(argument, "the code", &text))
-        return EXIT_FAILURE;
-    if (read_code(buf_bytes(&text), &reading))
-        return command_failed("the code is malformed");
-    print_claims(&reading.code);
-    puts("Nothing of this was checked: neither signature nor lifetime nor status.");
-    return EXIT_SUCCESS;
 }

@@ -82,6 +82,7 @@ int command_client_list(const struct command *, int, char **);
 int command_client_show(const struct command *, int, char **);
 int command_client_disable(const struct command *, int, char **);
 int command_client_rotate_key(const struct command *, int, char **);
+int command_client_ticket(const struct command *, int, char **);
 int command_client_webhook(const struct command *, int, char **);
 int command_person_shut_out(const struct command *, int, char **); /* person.c */
 int command_person_let_in(const struct command *, int, char **);
@@ -98,14 +99,24 @@ int command_outbox_list(const struct command *, int, char **); /* outbox.c */
 int command_outbox_retry(const struct command *, int, char **);
 int command_key_create(const struct command *, int, char **); /* key.c */
 int command_key_list(const struct command *, int, char **);
-int command_key_revoke(const struct command *, int, char **);
 int command_secret_create(const struct command *, int, char **);
-int command_token_mint(const struct command *, int, char **);  /* token.c */
-int command_code_verify(const struct command *, int, char **); /* code.c */
-int command_code_show(const struct command *, int, char **);
+int command_key_publish(const struct command *, int, char **); /* key_change.c */
+int command_key_retire(const struct command *, int, char **);
+int command_key_revoke(const struct command *, int, char **);
+int command_token_mint(const struct command *, int, char **);       /* token.c */
+int command_code_verify(const struct command *, int, char **);      /* code.c */
+int command_code_inspect(const struct command *, int, char **);     /* code_inspect.c */
+int command_cose_verify(const struct command *, int, char **);      /* cose.c */
+int command_status_list_show(const struct command *, int, char **); /* status_list.c */
+int command_status_list_get(const struct command *, int, char **);
+int command_bundle_make(const struct command *, int, char **); /* bundle.c */
+int command_bundle_draft(const struct command *, int, char **);
+int command_bundle_sign(const struct command *, int, char **);
+int command_bundle_show(const struct command *, int, char **);   /* bundle_show.c */
 int command_receipt_check(const struct command *, int, char **); /* receipt.c */
 int command_qr_write(const struct command *, int, char **);      /* qr.c */
 int command_qr_read(const struct command *, int, char **);
+int command_vectors(const struct command *, int, char **);         /* vectors.c */
 int command_evidence_list(const struct command *, int, char **);   /* evidence.c */
 int command_evidence_verify(const struct command *, int, char **); /* evidence_log.c */
 int command_evidence_prove(const struct command *, int, char **);

@@ -112,7 +112,8 @@ const struct command commands[] = {
      "\n"
      "Example: jwb agent list - < person.txt\n",
      command_agent_list},
-    {"client add", "--id ID --role ROLE --organisation O (--key FILE | --new-key FILE)\n"
+    {"client add", "--id ID --role ROLE --organisation O\n"
+     "                      (--key FILE | --new-key FILE | --ticket)\n"
      "                      [--scope LIST] [--type CODE]... [--purpose NAME]...\n"
      "                      [--quota N] [--expires DATE]",
      "Register a terminal, a partner, an authority, a business system or an auditor",
@@ -124,6 +125,8 @@ const struct command commands[] = {
      "  --key FILE           its public key: a JSON Web Key, EC P-256\n"
      "  --new-key FILE       makes it a key pair, and this file (0600) with the private JSON Web\n"
      "                       Key, to be handed over\n"
+     "  --ticket             it makes its key itself, and gives it to a gateway within 24 hours by\n"
+     "                       this ticket, which is printed: whoever has it first is this client\n"
      "  --scope LIST         fewer scopes than the role has, with commas\n"
      "  --type CODE          a licence type it is competent for; may be repeated; all if not given\n"
      "  --purpose NAME       a purpose of the policy, for partners; may be repeated; the first is\n"
@@ -145,6 +148,13 @@ const struct command commands[] = {
      "\n"
      "Example: jwb client show rent-1\n",
      command_client_show},
+    {"client ticket", "ID", "Print a fresh ticket for a client that has no key yet",
+     "For 24 hours; those before stay good as long. See 'client add --ticket'.\n"
+     "\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb client ticket terminal-9\n",
+     command_client_ticket},
     {"client disable", "ID", "Disable a client for good, with the tokens it has",
      "Gateways know it within 5 seconds.\n"
      "\n"
@@ -279,30 +289,60 @@ const struct command commands[] = {
      "\n"
      "Example: jwb outbox retry --dead\n",
      command_outbox_retry},
-    {"key create", "[--use USE] [--file FILE] [--from TIME] [--until TIME] [--name NAME]",
-     "Make a key that signs codes, receipts, webhooks, the evidence log or cosignatures",
-     "Adds it to the file, or makes the file. It is published at once. A log's and a witness's key\n"
-     "have a file of their own, which must not be there yet; printed is what others check with.\n"
+    {"key create", "[--use USE] [--alg ALG] [--unpublished] [--from TIME] [--until TIME]\n"
+     "                      [--pkcs11 LABEL] [--name NAME] [--file FILE]",
+     "Make a key that signs codes, status lists, receipts, webhooks, trust bundles, evidence",
+     "Adds it to the file, or makes the file. Its kid is none that a key has or had, revoked ones\n"
+     "included. A log's, a witness's and the root keys have files of their own; of a log's or a\n"
+     "witness's, which must not be there yet, what others check with is printed.\n"
      "\n"
-     "  --use USE            code; receipt: what partners and inspectors get; webhook: what\n"
-     "                       authorities are told; evidence: the log; witness; code if not given\n"
-     "  --name NAME          of a log (if not given, the host of public.origin and /evidence) or a\n"
-     "                       witness\n"
+     "  --use USE            code; status: lists for terminals; receipt: what partners and\n"
+     "                       inspectors get; webhook: what authorities are told; root: trust\n"
+     "                       bundles; evidence: the log; witness; code if not given\n"
+     "  --alg ALG            ES256 or SM2; keys.algorithm if not given\n"
+     "  --unpublished        nobody is told of it yet, and it does not sign: see 'key publish'\n"
      "  --from TIME          when it begins to sign, now if not given\n"
      "  --until TIME         when it retires, 365 days later if not given\n"
+     "  --pkcs11 LABEL       in the HSM that hsm.* of the configuration names, under this label; the\n"
+     "                       file says where it is\n"
+     "  --name NAME          of a log (if not given, the host of public.origin and /evidence) or a\n"
+     "                       witness\n"
      KEY_FILE_OPTION
      "\n"
      "TIME is 2027-01-01 (its midnight), 2027-01-01T08:00:00+08:00 or Unix seconds.\n"
      "Example: jwb key create --use receipt --from 2027-01-01\n",
      command_key_create},
-    {"key list", "[--file FILE]", "List the keys that sign codes and receipts",
+    {"key list", "[--file FILE]", "List the keys of a file, with state and dates",
+     "A key signs now, or later; is replaced by one that began to sign after it, or stands by\n"
+     "because keys.algorithm is another; is unpublished, retired or revoked.\n"
+     "\n"
      KEY_FILE_OPTION
      "\n"
      "Example: jwb key list\n",
      command_key_list},
-    {"key revoke", "KID [--file FILE]", "Revoke a key that signs codes or receipts, for good",
-     "Codes that it signed are refused from the gateways' next SIGHUP on; receipts can no longer\n"
-     "be verified with what they publish. Its kid stays taken.\n"
+    {"key publish", "(KID [--from TIME] | --use root --file FILE [--out FILE])",
+     "Publish a key before it signs, or the set of root keys",
+     "KID is one that was made --unpublished: gateways tell others of it from their next SIGHUP on,\n"
+     "and sign with it from TIME on. Root keys are written as a set of public keys, which gateways\n"
+     "have as trust.roots and verifiers pin.\n"
+     "\n"
+     "  --from TIME          a day from now if not given: terminals learn of it when they sync\n"
+     "  --out FILE           where the root keys go, standard output if not given\n"
+     KEY_FILE_OPTION
+     "\n"
+     "Example: jwb key publish 1a2b3c4d --from 2027-01-01\n",
+     command_key_publish},
+    {"key retire", "KID [--at TIME] [--file FILE]", "Let a key sign no more; what it signed stays good",
+     "  --at TIME            from when on, a minute from now if not given; never later than its end\n"
+     "                       was said to be\n"
+     KEY_FILE_OPTION
+     "\n"
+     "Example: jwb key retire 1a2b3c4d\n",
+     command_key_retire},
+    {"key revoke", "KID [--file FILE]", "Revoke a key for good: what it signed is good no more",
+     "Codes that it signed are refused from the gateways' next SIGHUP on, status lists by terminals\n"
+     "that learn it; receipts can no longer be verified with what gateways publish. Its kid stays\n"
+     "taken.\n"
      "\n"
      KEY_FILE_OPTION
      "\n"
@@ -345,11 +385,80 @@ const struct command commands[] = {
      "\n"
      "Example: jwb qr read code.png | jwb code verify --jwks jwks.json\n",
      command_code_verify},
-    {"code show", "[TEXT | -]", "Show what stands in a licence code, unchecked",
-     "TEXT is what a scanner reads; without it standard input has it.\n"
+    {"code inspect", "[TEXT | -]", "Take a licence code apart, unchecked",
+     "TEXT is what a scanner reads; without it standard input has it. Shows prefix, digits, octets,\n"
+     "CBOR in diagnostic notation, and claims. Of a malformed code as far as it can be read; the\n"
+     "exit status is 1 then.\n"
      "\n"
-     "Example: jwb qr read code.png | jwb code show\n",
-     command_code_show},
+     "Example: jwb qr read code.png | jwb code inspect\n",
+     command_code_inspect},
+    {"cose verify", "FILE --key KEY [--detached PAYLOAD]", "Verify anybody's COSE_Sign1",
+     "FILE has CBOR, as it is, in hexadecimal or in base64url; with tags 61 and 18, with 18, or\n"
+     "with none. Tells its tags, headers, algorithm and payload. Exit status 0 when the signature\n"
+     "is genuine, 1 when it is not, 2 when that could not be found out: the call, a file or a key\n"
+     "is no good. That a signature is genuine is all: what is signed is for you to judge.\n"
+     "\n"
+     "  --key KEY            a public key: a JSON Web Key or a set of them, PEM (also a\n"
+     "                       certificate's), or a COSE_Key; on P-256 or SM2's curve\n"
+     "  --detached PAYLOAD   the file that was signed, if FILE does not have it within\n"
+     "\n"
+     "Example: jwb cose verify list.cwt --key jwks.json\n",
+     command_cose_verify},
+    {"status-list show", "FILE [--json]", "Show what stands in a status list, unchecked",
+     "FILE is anybody's Status List Token: a CWT (as it is, in hexadecimal or base64url) or a JWT,\n"
+     "with 1, 2, 4 or 8 bits a place.\n"
+     "\n"
+     "  --json               as JSON\n"
+     "\n"
+     "Example: jwb status-list show list.cwt\n",
+     command_status_list_show},
+    {"status-list get", "FILE INDEX", "Show the status of one place in a status list, unchecked",
+     "FILE as in 'status-list show'. Prints the value and its word.\n"
+     "\n"
+     "Example: jwb status-list get list.cwt 412\n",
+     command_status_list_get},
+    {"bundle make", "--root FILE [--out FILE] [--life DAYS] [--force]",
+     "Make the trust bundle that terminals verify with",
+     "With the published keys of the gateway and of FILE, which of them are revoked, the\n"
+     "registry's catalogues and its lists. Does nothing while the bundle that is there says the\n"
+     "same, by the same root key, and is in the first half of its life: run it daily, and after\n"
+     "every change of keys. A running gateway serves the new one within a second.\n"
+     "\n"
+     "  --root FILE          the root key's file; 'jwb key create --use root' makes it\n"
+     "  --out FILE           if not trust.bundle of the configuration\n"
+     "  --life DAYS          how long terminals may use it, 7 if not given\n"
+     "  --force              a new one in any case\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb bundle make --root /media/root/root.jwks\n",
+     command_bundle_make},
+    {"bundle draft", "FILE [--life DAYS]", "Write all of a trust bundle but the root's part",
+     "For a root key that lies elsewhere: carry FILE there, sign it with 'bundle sign', and put\n"
+     "what comes back in the place of trust.bundle.\n"
+     "\n"
+     "  --life DAYS          how long terminals may use it, 7 if not given\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb bundle draft /media/stick/trust.draft\n",
+     command_bundle_draft},
+    {"bundle sign", "DRAFT --root FILE --out BUNDLE", "Show and sign what 'bundle draft' wrote",
+     "Adds the published root keys, and which of them are revoked. Needs no configuration unless\n"
+     "the root key is in a module.\n"
+     "\n"
+     "  --root FILE          the root key's file\n"
+     "  --out BUNDLE         where to; overwritten\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb bundle sign trust.draft --root root.jwks --out trust.bundle\n",
+     command_bundle_sign},
+    {"bundle show", "FILE [--roots FILE] [--json]", "Show a trust bundle, or a draft of one",
+     "With --roots the exit status is 0 only when one of these keys signed it.\n"
+     "\n"
+     "  --roots FILE         public root keys, as 'jwb key publish --use root' writes them\n"
+     "  --json               as JSON\n"
+     "\n"
+     "Example: jwb bundle show trust.bundle --roots roots.jwks\n",
+     command_bundle_show},
     {"receipt check", "[TEXT | FILE | -] [--keys FILE]",
      "Check the receipt of an enforcement action",
      "TEXT is what a scanner reads from a printed receipt (jwb-receipt:...); FILE has that, or the\n"
@@ -374,6 +483,16 @@ const struct command commands[] = {
     {"qr read", "FILE.png", "Read the text of a QR picture",
      "Example: jwb qr read code.png\n",
      command_qr_read},
+    {"vectors", "--out FILE [--seed N]", "Write test vectors for verifiers without a network",
+     "Trust bundles, status lists and codes, good and bad, with ES256 and with SM2, and what a\n"
+     "verifier that takes and scans them must say: docs/PROTOCOL.md, Vectors. The private keys are\n"
+     "in the file: nothing of it is worth anything.\n"
+     "\n"
+     "  --out FILE           where to; overwritten\n"
+     "  --seed N             the same seed makes the same file, 1 if not given\n"
+     "\n"
+     "Example: jwb vectors --out offline.json\n",
+     command_vectors},
     {"evidence list", "FILE|FOLDER...", "List a gateway's journals, or an evidence log by its folder",
      "One JSON object a line, oldest first in each. Evidence holds no name and no number of a\n"
      "person.\n"

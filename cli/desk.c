@@ -22,6 +22,7 @@ static bool open_registry(struct desk *desk, bool create, struct buf *why)
         .path = desk->config->registry_path,
         .secret = secret,
         .crypto = &crypto_openssl,
+        .cipher = config_cipher(desk->config->registry_cipher),
         .create = create,
         .queue_max = (unsigned)desk->config->registry_queue_max,
         .busy_timeout_ms = (unsigned)desk->config->registry_busy_timeout_ms,

@@ -1,135 +1,133 @@
-/* Keys that sign licence codes, receipts and webhooks; those of evidence logs and witnesses, each
- * in a file of its own; secrets. Whoever changes a key file holds its folder's lock, so that a
- * revocation and a new key made at the same time are both kept. */
-#include <errno.h>
-#include <fcntl.h>
+/* jwb key create and list; the keys of evidence logs and witnesses, each in a file of its own;
+ * secrets. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/clock.h"
 #include "cli/command.h"
-#include "cli/desk.h"
+#include "cli/key_job.h"
 #include "evidence/note.h"
-#include "gateway/config/keyfile.h"
+#include "gateway/config/hsm.h"
 
-#define KEY_LIFE_S (365 * 86400)
-#define DRAWS_MAX  16 /* a collision is one in 2^26 with 64 keys: more in a row mean a fault */
-
-static void print_kid(const uint8_t kid[KID_BYTES])
-{
-    for (size_t i = 0; i < KID_BYTES; i++)
-        printf("%02x", kid[i]);
-}
-
-static void print_time(const char *before, int64_t unix_s)
-{
-    char text[32];
-    struct buf time = BUF_OVER(text);
-    buf_put_timestamp(&time, unix_s);
-    printf("%s%s", before, buf_cstr(&time));
-}
-
-/* ---- the file ---- */
-
-/* The caller frees it; NULL after a complaint. */
-static char *key_path(const char *config, const char *file)
-{
-    struct desk desk;
-    if (file)
-        return check_strdup(file);
-    if (!desk_open(&desk, config, DESK_CONFIG_ONLY))
-        return NULL;
-    char *path = check_strdup(desk.config->keys_codes);
-    desk_close(&desk);
-    return path;
-}
-
-/* A descriptor whose closing unlocks; -1 after a complaint. */
-static int lock_folder(const char *path)
-{
-    char *folder = check_strdup(path), *slash = strrchr(folder, '/');
-    if (slash)
-        slash[slash == folder] = 0;
-    int lock = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock < 0 || flock(lock, LOCK_EX) != 0) {
-        command_failed("%s: %s", slash ? folder : ".", strerror(errno));
-        if (lock >= 0)
-            close(lock);
-        lock = -1;
-    }
-    free(folder);
-    return lock;
-}
-
-/* What `act` does with the keys of the file; written back when it says so. */
-enum key_act { KEY_ACT_FAILED, KEY_ACT_DONE, KEY_ACT_WRITE };
-struct key_job {
-    enum key_act (*act)(struct key_job *job, struct keyfile *keys);
-    bool create; /* a file that is not there has no keys */
-    int64_t now, from, until;
-    enum key_use use;
-    uint8_t kid[KID_BYTES]; /* the one meant, or made */
-};
-
-static bool work(const char *path, struct key_job *job)
-{
-    char text[1024];
-    struct buf why = BUF_OVER(text);
-    struct keyfile *keys = check_alloc(sizeof *keys);
-    bool fresh = job->create && access(path, F_OK) != 0 && errno == ENOENT;
-    bool done = fresh || keyfile_read(path, &crypto_openssl, keys, &why);
-    if (done) {
-        enum key_act act = job->act(job, keys);
-        done = act == KEY_ACT_DONE || (act == KEY_ACT_WRITE && keyfile_write(path, keys, &why));
-    }
-    if (why.len)
-        command_failed_why(&why);
-    keyfile_wipe(keys);
-    free(keys);
-    return done;
-}
-
-static bool run(const char *config, const char *file, struct key_job *job)
-{
-    char *path = key_path(config, file);
-    int lock = path ? lock_folder(path) : -1;
-    job->now = job->now ? job->now : clock_wall_s();
-    bool done = lock >= 0 && work(path, job);
-    if (lock >= 0)
-        close(lock);
-    free(path);
-    return done;
-}
+#define DAY_S          86400
+#define KEY_LIFE_S     (365 * DAY_S)
+#define DRAWS_MAX      16 /* a collision is one in 2^26 with 64 keys: more in a row mean a fault */
+#define JWKS_BYTES_MAX (64 * 1024)
+#define USES           "code, status, receipt, webhook, root, evidence or witness"
 
 /* ---- create ---- */
 
+/* Kids are unique in a trust bundle, which has the keys of several files. False after a complaint.
+ */
+static bool read_others(const struct key_job *job, struct keyring *gateway, struct keyring *roots)
+{
+    static struct keyfile keys;
+    static uint8_t storage[JWKS_BYTES_MAX];
+    struct buf jwks = BUF_OVER(storage);
+    char text[1024];
+    struct buf why = BUF_OVER(text);
+    if (!job->config)
+        return true;
+    if (access(job->config->keys_codes, F_OK) == 0) {
+        if (!keyfile_read(job->config->keys_codes, &crypto_openssl, &keys, &why))
+            return command_failed_why(&why) == EXIT_SUCCESS;
+        *gateway = keys.ring;
+        keyfile_wipe(&keys);
+    }
+    if (access(job->config->trust_roots, F_OK) != 0)
+        return true;
+    if (!command_file(job->config->trust_roots, &jwks))
+        return false;
+    if (!keyring_read_jwks(roots, &crypto_openssl, buf_bytes(&jwks)))
+        command_failed("%s is no JSON Web Key Set with right kids", job->config->trust_roots);
+    return roots->count > 0;
+}
+
+/* A pair, here or in the HSM; CRYPTO_OK or after a complaint. */
+static bool generate(const struct key_job *job, struct crypto_key_pair *pair,
+                     char uri[KEY_URI_BYTES_MAX + 1])
+{
+    char text[512];
+    struct buf why = BUF_OVER(text), named;
+    buf_init(&named, uri, KEY_URI_BYTES_MAX + 1);
+    if (!job->label) {
+        if (crypto_openssl.key_generate(job->alg, pair) == CRYPTO_OK)
+            return true;
+        return command_failed("a key could not be made") == EXIT_SUCCESS;
+    }
+    struct crypto_hsm *hsm = hsm_open(job->config, &why);
+    bool made = hsm && crypto_hsm_key_generate(hsm, bytes_str(job->label), pair->public_key, &named,
+                                               &why) == CRYPTO_OK;
+    crypto_hsm_close(&hsm);
+    buf_cstr(&named);
+    return made || command_failed_why(&why) == EXIT_SUCCESS;
+}
+
+/* Who verifies must know the key before it signs. */
+static void warn_of_haste(const struct key_job *job, const struct keyfile *keys)
+{
+    if (job->from < job->now + DAY_S && keyring_signing(&keys->ring, job->use, job->alg, job->now))
+        fputs("jwb: warning: verifiers that have not heard of this key when it begins to sign "
+              "refuse what it signs; 'key create --unpublished' and then 'key publish' leave them "
+              "a day\n",
+              stderr);
+}
+
+/* Draws one key. KEYRING_ERR_COLLISION: its kid is taken, in this file or another. False after a
+ * complaint. */
+static bool draw_key(struct key_job *job, struct keyfile *keys, const struct keyring others[2],
+                     enum keyring_error *error)
+{
+    const size_t place = keys->ring.count;
+    struct keyring_key key = {.alg = job->alg,
+                              .use = job->use,
+                              .publish_at = job->publish_at,
+                              .use_from = job->from,
+                              .retire_at = job->until};
+    struct crypto_key_pair pair = {0};
+    char uri[KEY_URI_BYTES_MAX + 1] = "";
+    if (!generate(job, &pair, uri))
+        return false;
+    memcpy(key.public_key, pair.public_key, sizeof key.public_key);
+    if (key_id(&crypto_openssl, key.alg, key.public_key, job->kid) != CRYPTO_OK)
+        *error = KEYRING_ERR_CRYPTO;
+    else if (keyring_find(&others[0], job->kid) || keyring_find(&others[1], job->kid))
+        *error = KEYRING_ERR_COLLISION;
+    else
+        *error = keyring_add(&keys->ring, &crypto_openssl, &key);
+    if (*error == KEYRING_OK) {
+        keys->pairs[place] = pair;
+        memcpy(keys->uris[place], uri, sizeof uri);
+    }
+    crypto_wipe(&pair, sizeof pair);
+    return true;
+}
+
 static enum key_act create_key(struct key_job *job, struct keyfile *keys)
 {
-    enum keyring_error error = KEYRING_ERR_COLLISION;
-    for (int draw = 0; draw < DRAWS_MAX && error == KEYRING_ERR_COLLISION; draw++) {
-        struct keyring_key key = {.alg = COSE_ALG_ES256,
-                                  .use = job->use,
-                                  .publish_at = job->now,
-                                  .use_from = job->from,
-                                  .retire_at = job->until};
-        struct crypto_key_pair pair;
-        if (crypto_openssl.key_generate(&pair) != CRYPTO_OK) {
-            command_failed("a key could not be made");
-            return KEY_ACT_FAILED;
-        }
-        memcpy(key.public_key, pair.public_key, sizeof key.public_key);
-        error = keyring_add(&keys->ring, &crypto_openssl, &key);
-        if (error == KEYRING_OK) {
-            keys->pairs[keys->ring.count - 1] = pair;
-            memcpy(job->kid, keys->ring.keys[keys->ring.count - 1].kid, KID_BYTES);
-        }
-        crypto_wipe(&pair, sizeof pair);
+    static struct keyring others[2];
+    const bool fits =
+        keys->ring.count == 0 || keyfile_is_of_roots(keys) == (job->use == KEY_USE_ROOT);
+    enum keyring_error error =
+        keys->ring.count == KEYRING_KEYS_MAX ? KEYRING_ERR_FULL : KEYRING_ERR_COLLISION;
+    if (!read_others(job, &others[0], &others[1]))
+        return KEY_ACT_FAILED;
+    if (!fits) {
+        command_failed("%s: root keys are in a file of their own, and nothing else with them",
+                       job->path);
+        return KEY_ACT_FAILED;
     }
-    if (error == KEYRING_OK)
+    if (job->publish_at != KEY_UNPUBLISHED)
+        warn_of_haste(job, keys);
+    /* A second one in the HSM would have the same label. */
+    for (int left = job->label ? 1 : DRAWS_MAX; left > 0 && error == KEYRING_ERR_COLLISION; left--)
+        if (!draw_key(job, keys, others, &error))
+            return KEY_ACT_FAILED;
+    if (error == KEYRING_OK) {
+        key_warn_of_root(keys, job->now);
         return KEY_ACT_WRITE;
+    }
     command_failed("no key was made: %s", keyring_error_text(error));
     return KEY_ACT_FAILED;
 }
@@ -172,63 +170,123 @@ static int create_note_key(const char *config, const char *file, const char *nam
     return EXIT_SUCCESS;
 }
 
+/* What --use, --alg and the dates say. False after a complaint. */
+static bool read_key(const struct command *command, const char *use, const char *alg,
+                     const char *from, const char *until, bool unpublished, struct key_job *job)
+{
+    const int64_t now = clock_wall_s();
+    job->from = now;
+    job->publish_at = unpublished ? KEY_UNPUBLISHED : now;
+    if (!command_time(command, "--from", from, &job->from))
+        return false;
+    job->until = job->from + KEY_LIFE_S;
+    if (!command_time(command, "--until", until, &job->until))
+        return false;
+    const char *wrong = !key_use_read(bytes_str(use), &job->use)          ? "--use is " USES
+                        : alg && !key_alg_read(bytes_str(alg), &job->alg) ? "--alg is ES256 or SM2"
+                        : unpublished && from
+                            ? "'key publish' says when an unpublished key begins to sign"
+                        : job->label && job->alg == CRYPTO_SM2
+                            ? "an HSM has no SM2 by any standard: only ES256 keys can be there"
+                        : job->until <= job->from || job->until <= now
+                            ? "--until is not after the key's beginning and now"
+                            : NULL;
+    if (wrong)
+        command_misused(command, "%s", wrong);
+    return !wrong;
+}
+
+static void print_made(const struct key_job *job)
+{
+    key_print_kid(job->kid);
+    printf(" signs %s with %s", key_signs(job->use), key_alg_text(job->alg));
+    if (job->publish_at == KEY_UNPUBLISHED)
+        printf(", once 'jwb key publish' says from when,");
+    else
+        key_print_time(" from ", job->from);
+    key_print_time(" until ", job->until);
+    puts(job->use == KEY_USE_ROOT ? "" : "; gateways take it at the next SIGHUP");
+}
+
 int command_key_create(const struct command *command, int argc, char **argv)
 {
-    const char *config = NULL, *file = NULL, *use = "code", *from = NULL, *until = NULL,
-               *name = NULL;
-    const struct command_option options[] = {{"config", &config, NULL}, {"file", &file, NULL},
-                                             {"use", &use, NULL},       {"from", &from, NULL},
-                                             {"until", &until, NULL},   {"name", &name, NULL},
+    const char *config = NULL, *file = NULL, *use = "code", *alg = NULL, *from = NULL,
+               *until = NULL, *name = NULL;
+    bool unpublished = false;
+    struct key_job job = {.act = create_key, .create = true};
+    const struct command_option options[] = {{"config", &config, NULL},
+                                             {"file", &file, NULL},
+                                             {"use", &use, NULL},
+                                             {"alg", &alg, NULL},
+                                             {"from", &from, NULL},
+                                             {"until", &until, NULL},
+                                             {"name", &name, NULL},
+                                             {"pkcs11", &job.label, NULL},
+                                             {"unpublished", NULL, &unpublished},
                                              {NULL, NULL, NULL}};
-    int64_t now = clock_wall_s();
-    struct key_job job = {.act = create_key, .create = true, .now = now, .from = now};
-    if (!command_read(command, argc, argv, options, NULL, 0, 0) ||
-        !command_time(command, "--from", from, &job.from))
+    if (!command_read(command, argc, argv, options, NULL, 0, 0))
         return EXIT_USAGE;
     bool of_log = !strcmp(use, "evidence"), of_witness = !strcmp(use, "witness");
-    if ((of_log || of_witness) && (from || until))
-        return command_misused(command, "a log's or a witness's key has no dates");
+    if ((of_log || of_witness) && (from || until || alg || job.label || unpublished))
+        return command_misused(command, "a log's or a witness's key has --file and --name alone");
     if (of_witness && !name)
         return command_misused(command, "a witness has a --name, like audit.example.cn/witness");
     if (of_log || of_witness)
         return create_note_key(config, file, name, of_log ? NOTE_ED25519 : NOTE_COSIGNATURE);
-    if (name || !key_use_read(bytes_str(use), &job.use))
-        return command_misused(command, name ? "--name is for a log's or a witness's key"
-                                             : "--use is code, receipt, webhook, evidence or "
-                                               "witness");
-    job.until = job.from + KEY_LIFE_S;
-    if (!command_time(command, "--until", until, &job.until))
+    if (name)
+        return command_misused(command, "--name is for a log's or a witness's key");
+    job.alg = CRYPTO_ES256;
+    if (!read_key(command, use, alg, from, until, unpublished, &job))
         return EXIT_USAGE;
-    if (job.until <= job.from || job.until <= now)
-        return command_misused(command, "--until is not after the key's beginning and now");
-    if (!run(config, file, &job))
-        return EXIT_FAILURE;
-    print_kid(job.kid);
-    printf(" signs %ss", use);
-    print_time(" from ", job.from);
-    print_time(" until ", job.until);
-    puts("; gateways take it at the next SIGHUP");
-    return EXIT_SUCCESS;
+    if (job.use == KEY_USE_ROOT && !file)
+        return command_misused(command, "a root key has a --file of its own, away from gateways");
+    int status = EXIT_FAILURE;
+    if (key_job_begin(&job, config, file)) {
+        if (!alg && job.config && !job.label)
+            job.alg = config_key_algorithm(job.config);
+        if (job.label && !job.config)
+            command_failed("--pkcs11 needs the configuration, which names the HSM");
+        else if (key_job_run(&job))
+            status = EXIT_SUCCESS;
+    }
+    if (status == EXIT_SUCCESS)
+        print_made(&job);
+    key_job_end(&job);
+    return status;
 }
 
-/* ---- list, revoke ---- */
+/* ---- list ---- */
+
+/* Of keys of the algorithm that is not chosen none signs. */
+static const char *state_of(const struct key_job *job, const struct keyring *ring,
+                            const struct keyring_key *key)
+{
+    return key->revoked                                                 ? "revoked"
+           : key->publish_at == KEY_UNPUBLISHED                         ? "unpublished"
+           : job->now >= key->retire_at                                 ? "retired"
+           : job->now < key->use_from                                   ? "later"
+           : key != keyring_signing(ring, key->use, key->alg, job->now) ? "replaced"
+           : job->config && key->use != KEY_USE_ROOT &&
+                   key->alg != config_key_algorithm(job->config)
+               ? "stands by"
+               : "signs now";
+}
 
 static enum key_act list_keys(struct key_job *job, struct keyfile *keys)
 {
     for (size_t i = 0; i < keys->ring.count; i++) {
         const struct keyring_key *key = &keys->ring.keys[i];
-        const struct keyring_key *signing = keyring_signing(&keys->ring, key->use, job->now);
-        const char *state = key->revoked                 ? "revoked"
-                            : job->now >= key->retire_at ? "retired"
-                            : job->now < key->use_from   ? "later"
-                            : key == signing             ? "signs now"
-                                                         : "replaced";
-        print_kid(key->kid);
-        printf("  %-7s  %-9s", key_use_text(key->use), state);
-        print_time("  from ", key->use_from);
-        print_time("  until ", key->retire_at);
-        print_time("  published ", key->publish_at);
-        putchar('\n');
+        key_print_kid(key->kid);
+        printf("  %-7s  %-11s  %-5s", key_use_text(key->use), state_of(job, &keys->ring, key),
+               key_alg_text(key->alg));
+        if (key->publish_at != KEY_UNPUBLISHED) {
+            key_print_time("  from ", key->use_from);
+            key_print_time("  until ", key->retire_at);
+            key_print_time("  published ", key->publish_at);
+        } else {
+            key_print_time("  until ", key->retire_at);
+        }
+        printf("%s%s\n", keyfile_in_hsm(keys, i) ? "  " : "", keys->uris[i]);
     }
     return KEY_ACT_DONE;
 }
@@ -241,47 +299,7 @@ int command_key_list(const struct command *command, int argc, char **argv)
     struct key_job job = {.act = list_keys};
     if (!command_read(command, argc, argv, options, NULL, 0, 0))
         return EXIT_USAGE;
-    return run(config, file, &job) ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static enum key_act revoke_key(struct key_job *job, struct keyfile *keys)
-{
-    for (size_t i = 0; i < keys->ring.count; i++) {
-        struct keyring_key *key = &keys->ring.keys[i];
-        if (memcmp(key->kid, job->kid, KID_BYTES) != 0)
-            continue;
-        if (key->revoked) {
-            command_failed("the key is revoked already");
-            return KEY_ACT_FAILED;
-        }
-        key->revoked = true;
-        if (!keyring_signing(&keys->ring, key->use, job->now))
-            fprintf(stderr, "jwb: warning: no key is left that signs now, of those for %ss\n",
-                    key_use_text(key->use));
-        job->use = key->use;
-        return KEY_ACT_WRITE;
-    }
-    command_failed("the file has no key of this kid");
-    return KEY_ACT_FAILED;
-}
-
-int command_key_revoke(const struct command *command, int argc, char **argv)
-{
-    const char *config = NULL, *file = NULL, *kid;
-    const struct command_option options[] = {
-        {"config", &config, NULL}, {"file", &file, NULL}, {NULL, NULL, NULL}};
-    struct key_job job = {.act = revoke_key};
-    struct buf out = BUF_OVER(job.kid);
-    if (!command_read(command, argc, argv, options, &kid, 1, 1))
-        return EXIT_USAGE;
-    if (!buf_put_from_hex(&out, bytes_str(kid)) || out.len != KID_BYTES)
-        return command_misused(command, "a kid has %d hexadecimal digits", 2 * KID_BYTES);
-    if (!run(config, file, &job))
-        return EXIT_FAILURE;
-    print_kid(job.kid);
-    printf(" is revoked; gateways %s from the next SIGHUP on\n",
-           job.use == KEY_USE_CODE ? "refuse its codes" : "no longer publish it");
-    return EXIT_SUCCESS;
+    return key_job(&job, config, file);
 }
 
 /* ---- secrets ---- */

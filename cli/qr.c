@@ -70,7 +70,7 @@ static int read_picture(const char *path, struct buf *picture)
     struct buf text = BUF_OVER(storage);
     if (!command_file(path, picture))
         return EXIT_FAILURE;
-    enum qr_error error = qr_read_png(buf_bytes(picture), QR_PIXELS_MAX, &text);
+    enum qr_error error = qr_read_picture(buf_bytes(picture), &QR_READ_PICTURE, &text);
     if (error)
         return command_failed("%s: %s", path, qr_error_text(error));
     fwrite(text.data, 1, text.len, stdout);
@@ -85,8 +85,8 @@ int command_qr_read(const struct command *command, int argc, char **argv)
     if (!command_read(command, argc, argv, options, &path, 1, 1))
         return EXIT_USAGE;
     struct buf picture;
-    void *storage = check_alloc(QR_PICTURE_BYTES_MAX);
-    buf_init(&picture, storage, QR_PICTURE_BYTES_MAX);
+    void *storage = check_alloc(QR_READ_BYTES_MAX);
+    buf_init(&picture, storage, QR_READ_BYTES_MAX);
     int status = read_picture(path, &picture);
     free(storage);
     return status;

@@ -36,9 +36,10 @@ static enum check check(struct bytes message, const struct keyring *ring,
         return UNKNOWN_KEY;
     if (key->revoked)
         return KEY_REVOKED;
-    struct crypto_verifier *verifier = crypto_mbedtls.verifier_create(key->public_key);
+    struct crypto_verifier *verifier = crypto_mbedtls.verifier_create(key->alg, key->public_key);
     enum crypto_result result =
-        verifier ? action_receipt_check(message, &crypto_mbedtls, verifier) : CRYPTO_FAILED;
+        verifier ? action_receipt_check(message, key->alg, &crypto_mbedtls, verifier)
+                 : CRYPTO_FAILED;
     crypto_mbedtls.verifier_destroy(&verifier);
     return result == CRYPTO_OK ? GENUINE : result == CRYPTO_MISMATCH ? BAD_SIGNATURE : NOT_CHECKED;
 }

@@ -134,16 +134,13 @@ static struct crypto_mac *token_mac(const struct config *config, struct buf *why
     return mac;
 }
 
-static bool mint(struct desk *desk, struct mint *m)
+bool token_print(const struct config *config, const struct token_claims *claims)
 {
     char reason[1024], text[TOKEN_TEXT_BYTES_MAX + 1];
     struct buf why = BUF_OVER(reason), token = BUF_OVER(text);
-    if ((m->holder_number && !find_holder(desk, m)) ||
-        (m->claims.role != TOKEN_ROLE_HOLDER && !cut_to_client(desk, m)))
-        return false;
-    struct crypto_mac *mac = token_mac(desk->config, &why);
+    struct crypto_mac *mac = token_mac(config, &why);
     enum token_error error =
-        mac ? token_write(&m->claims, &crypto_openssl, mac, &token) : TOKEN_ERR_CRYPTO;
+        mac ? token_write(claims, &crypto_openssl, mac, &token) : TOKEN_ERR_CRYPTO;
     if (!mac)
         command_failed_why(&why);
     else if (error)
@@ -152,6 +149,13 @@ static bool mint(struct desk *desk, struct mint *m)
         puts(buf_cstr(&token));
     crypto_openssl.mac_destroy(&mac);
     return !error;
+}
+
+static bool mint(struct desk *desk, struct mint *m)
+{
+    return (!m->holder_number || find_holder(desk, m)) &&
+           (m->claims.role == TOKEN_ROLE_HOLDER || cut_to_client(desk, m)) &&
+           token_print(desk->config, &m->claims);
 }
 
 int command_token_mint(const struct command *command, int argc, char **argv)

@@ -7,7 +7,7 @@ import { refuses, tool } from './lib/tool.mjs';
 
 const NOBODY = '0'.repeat(32);
 const commandsOf = async (site) =>
-  [...(await site.jwb('help')).matchAll(/^ {2}(\w+(?: [\w-]+)?) {2,}\S/gm)].map((m) => m[1].split(' '));
+  [...(await site.jwb('help')).matchAll(/^ {2}(\w[\w-]*(?: [\w-]+)?) {2,}\S/gm)].map((m) => m[1].split(' '));
 
 const COLUMNS = 'ZZMC,ZZLXDM,ZZBH,ZZBS,ZZBFJG,ZZBFJGDM,ZZBFRQ,CZZT,CZZTDM,CZZTDMLXDM,ZZYXQQSRQ,ZZYXQJZRQ,ZZZT';
 const line = (change = {}) => {
@@ -267,7 +267,7 @@ test('keys, secrets, tokens, codes, pictures and journals: each refuses what it 
     [['code', 'verify', '123'], 2, /--jwks is missing/],
     [['code', 'verify', '123', '--jwks', site.path('none.json')], 1, /none\.json: No such file/],
     [['code', 'verify', '123', '--jwks', site.path('text.txt')], 1, /text\.txt is no JSON Web Key Set/],
-    [['code', 'show', '123'], 1, /malformed/],
+    [['code', 'inspect', '12a'], 1, /malformed/],
     [['qr', 'read', site.path('none.png')], 1, /none\.png: No such file/],
     [['qr', 'read', site.path('text.txt')], 1, /text\.txt: /],
     [['qr', 'read', site.path('empty.png')], 1, /empty\.png: /],

@@ -133,8 +133,8 @@ static void pairs_are_made(void **state)
     struct buf scalar = BUF_OVER(pair.private_key);
     memcpy(pair.public_key, made, sizeof made);
     assert_true(buf_put_from_base64url(&scalar, bytes_str(d)));
-    struct crypto_signer *signer = crypto_mbedtls.signer_create(&pair);
-    struct crypto_verifier *verifier = crypto_openssl.verifier_create(made);
+    struct crypto_signer *signer = crypto_mbedtls.signer_create(CRYPTO_ES256, &pair);
+    struct crypto_verifier *verifier = crypto_openssl.verifier_create(CRYPTO_ES256, made);
     const struct bytes message = BYTES("message");
     assert_int_equal(crypto_mbedtls.sign(signer, &message, 1, signature), CRYPTO_OK);
     assert_int_equal(crypto_openssl.verify(verifier, &message, 1, signature), CRYPTO_OK);

@@ -14,7 +14,7 @@ export async function refuses(site, rows) {
     assert.equal(out.stdout, '', what);
     assert.match(out.stderr, pattern, what);
     assert.ok(!out.stderr.includes('\n\n') && out.stderr.length < 800, what);
-    if (code === 2) assert.match(out.stderr, /usage: jwb \w+ [\w-]+|See 'jwb help'/, what);
+    if (code === 2) assert.match(out.stderr, /usage: jwb [\w-]+ [\w-]+|See 'jwb help'/, what);
   }
   assert.equal(await site.jwb('registry', 'count'), before);
 }
