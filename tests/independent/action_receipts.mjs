@@ -20,7 +20,7 @@ function readHeader(octets) {
   const header = decodeCbor(octets);
   need(isMapWith(header, [1, 4, 16]), 'protected header');
   const [alg, kid, typ] = [1, 4, 16].map((key) => header.get(key));
-  need(alg === -7 && isOctets(kid, 4) && typ === TYP, 'protected header');
+  need((alg === -7 || alg === -65601) && isOctets(kid, 4) && typ === TYP, 'protected header');
   needSameEncoding(new Map([[1, alg], [4, kid], [16, typ]]), octets, 'protected header');
   return { alg, kid: hexOf(kid) };
 }
@@ -75,7 +75,7 @@ export async function verifyActionReceipt(octets, jwks) {
     const message = readReceipt(octets);
     const key = keys.get(message.kid);
     if (key?.use !== 'receipt' || message.receipt.at >= key.retireAt) return { result: 'unknown_key' };
-    if (!await isSignedBy(key, message)) return { result: 'bad_signature' };
+    if (message.alg !== -7 || !await isSignedBy(key, message)) return { result: 'bad_signature' };
     return { result: 'ok', receipt: message.receipt, payload: message.payload };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

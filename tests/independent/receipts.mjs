@@ -26,7 +26,7 @@ function readHeader(octets) {
   const header = decodeCbor(octets);
   need(isMapWith(header, [1, 4, 16]), 'protected header');
   const [alg, kid, typ] = [1, 4, 16].map((key) => header.get(key));
-  need(alg === -7 && isOctets(kid, 4) && typ === TYP, 'protected header');
+  need((alg === -7 || alg === -65601) && isOctets(kid, 4) && typ === TYP, 'protected header');
   needSameEncoding(new Map([[1, alg], [4, kid], [16, typ]]), octets, 'protected header');
   return { alg, kid: hexOf(kid) };
 }
@@ -84,7 +84,7 @@ export async function verifyReceipt(octets, jwks) {
     const key = keys.get(message.kid);
     const { iat } = message.receipt;
     if (key?.use !== 'receipt' || iat < key.useFrom || iat >= key.retireAt) return { result: 'unknown_key' };
-    if (!await isSignedBy(key, message)) return { result: 'bad_signature' };
+    if (message.alg !== -7 || !await isSignedBy(key, message)) return { result: 'bad_signature' };
     return { result: 'ok', receipt: message.receipt };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

@@ -71,7 +71,7 @@ static const char *check(const json_t *vector, const struct keyring *ring,
         error = code_check_lifetime(&code->claims, now, integer_of(vector, "future_s"),
                                     integer_of(vector, "past_s"));
     if (error == CODE_OK) {
-        struct crypto_verifier *verifier = crypto->verifier_create(key->public_key);
+        struct crypto_verifier *verifier = crypto->verifier_create(CRYPTO_ES256, key->public_key);
         error = code_check_signature(code, crypto, verifier);
         crypto->verifier_destroy(&verifier);
     }
@@ -167,7 +167,7 @@ static void both_providers_agree_with_every_signature(void **state)
     assert_true(buf_put_from_base64url(&point, string_of(key, "x")));
     assert_true(buf_put_from_base64url(&point, string_of(key, "y")));
     for (size_t p = 0; p < 2; p++) {
-        struct crypto_verifier *verifier = providers[p]->verifier_create(public_key);
+        struct crypto_verifier *verifier = providers[p]->verifier_create(CRYPTO_ES256, public_key);
         assert_non_null(verifier);
         json_array_foreach(json_object_get(file, "codes"), i, item)
         {

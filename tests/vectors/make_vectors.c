@@ -51,10 +51,10 @@ static void make_keys(void)
         struct buf private_key = BUF_OVER(pair.private_key), public_key = BUF_OVER(pair.public_key);
         CHECK(buf_put_from_hex(&private_key, bytes_str(KEYS[i].private_hex)));
         CHECK(buf_put_from_hex(&public_key, bytes_str(KEYS[i].public_hex)));
-        signers[i] = crypto->signer_create(&pair);
-        CHECK(signers[i] && key_id(crypto, pair.public_key, kids[i]) == CRYPTO_OK);
+        signers[i] = crypto->signer_create(CRYPTO_ES256, &pair);
+        CHECK(signers[i] && key_id(crypto, CRYPTO_ES256, pair.public_key, kids[i]) == CRYPTO_OK);
         struct keyring_key key = {
-            .alg = COSE_ALG_ES256, .use_from = KEYS[i].use_from, .retire_at = KEYS[i].retire_at};
+            .alg = CRYPTO_ES256, .use_from = KEYS[i].use_from, .retire_at = KEYS[i].retire_at};
         memcpy(key.public_key, pair.public_key, sizeof key.public_key);
         CHECK(!KEYS[i].published || keyring_add(&published, crypto, &key) == KEYRING_OK);
     }
@@ -102,7 +102,7 @@ static void lay_out(const struct vector *v)
     cbor_put_array(piece(MESSAGE_HEAD), 4);
     cbor_put_map(piece(HEADER_HEAD), 2);
     put_int(HEADER_ALG_KEY, 1);
-    put_int(HEADER_ALG, COSE_ALG_ES256);
+    put_int(HEADER_ALG, CRYPTO_ES256);
     put_int(HEADER_KID_KEY, 4);
     cbor_put_bytes(piece(HEADER_KID), bytes_of(kids[v->key], KID_BYTES));
     cbor_put_map(piece(UNPROTECTED), 0);
