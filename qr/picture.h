@@ -1,4 +1,4 @@
-/* Private to the room: what is drawn, and PNG by libpng in both directions. */
+/* Private to the room: what is drawn and read. PNG by libpng, JPEG by libjpeg. */
 #ifndef QR_PICTURE_H
 #define QR_PICTURE_H
 
@@ -29,9 +29,15 @@ static inline bool matrix_dark(const struct matrix *m, unsigned x, unsigned y)
 /* Appends the PNG. QR_OK, QR_ERR_SPACE or QR_ERR_MEMORY. */
 enum qr_error picture_write_png(const struct matrix *m, unsigned module_pixels, struct buf *out);
 
-/* Unpacks to width x height octets of grey, which the caller frees. QR_OK, QR_ERR_PICTURE or
- * QR_ERR_MEMORY; after an error there is nothing to free. */
-enum qr_error picture_read_png(struct bytes png, unsigned pixels_max, uint8_t **pixels,
-                               unsigned *width, unsigned *height);
+/* Octets of grey, row by row, 0 black. */
+struct grey {
+    uint8_t *pixels; /* width x height; whoever holds the struct frees them */
+    unsigned width, height;
+};
+
+/* Unpack a picture of at most pixels_max pixels. QR_OK, QR_ERR_PICTURE or QR_ERR_MEMORY; after an
+ * error there is nothing to free. */
+enum qr_error picture_read_png(struct bytes png, unsigned pixels_max, struct grey *picture);
+enum qr_error picture_read_jpeg(struct bytes jpeg, unsigned pixels_max, struct grey *picture);
 
 #endif

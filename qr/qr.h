@@ -1,10 +1,9 @@
-/* Text to a QR picture (libqrencode) and back (zbar). CPU-bound, tens of microseconds to
- * milliseconds: never on an event loop. Reentrant; every call may run on any thread.
+/* Text to a QR picture (libqrencode) and back (a reader of our own). CPU-bound, tens of
+ * microseconds to milliseconds, more for pictures that are hard to read: never on an event loop.
+ * Reentrant; every call may run on any thread. Reading takes up to 6 octets of memory for each
+ * pixel, at least 3 MiB.
  *
- * Reading a stranger's picture belongs in a process without keys: zbar 0.23.92 writes a few octets
- * past a heap block for a picture with several parts of a divided message (structured append) of
- * which one is missing, and it can't be told to leave such codes alone. pixels_max bounds the time,
- * too: a frame strewn with finder patterns took 0.4 s at 512 x 512 and 11 s at 2048 x 2048. */
+ * A stranger's picture goes through libpng or libjpeg: read it in a process without keys. */
 #ifndef QR_QR_H
 #define QR_QR_H
 
@@ -14,7 +13,8 @@
 #define QR_QUIET_MODULES     4 /* ISO/IEC 18004: at least 4 modules around the symbol */
 #define QR_MODULE_PIXELS_MAX 64
 #define QR_VERSION_MAX       40
-#define QR_PICTURE_BYTES_MAX (1024 * 1024) /* largest picture written or read */
+#define QR_PICTURE_BYTES_MAX (1024 * 1024)      /* largest picture written */
+#define QR_READ_BYTES_MAX    (16 * 1024 * 1024) /* and read: a photograph as a phone keeps it */
 #define QR_PIXELS_MAX        (16u * 1024 * 1024)
 #define QR_SIDE_PIXELS_MAX   8192 /* width and height of a picture read */
 
@@ -23,7 +23,7 @@ enum qr_error {
     QR_ERR_TEXT,      /* the caller's: empty, too long for any version, or a NUL inside */
     QR_ERR_OPTION,    /* the caller's: an option out of range */
     QR_ERR_SPACE,     /* the caller's: the picture or the text read does not fit the buffer */
-    QR_ERR_PICTURE,   /* the peer's: not a PNG, damaged, or larger than the caps */
+    QR_ERR_PICTURE,   /* the peer's: neither PNG nor JPEG, damaged, or larger than the caps */
     QR_ERR_NOT_FOUND, /* the peer's: a picture without a readable QR code */
     QR_ERR_MEMORY,    /* ours */
 };
@@ -48,12 +48,21 @@ enum qr_error qr_write(struct bytes text, enum qr_format format, const struct qr
 /* The version (1 to 40) that the text needs at a level; 0 when none holds it or memory is gone. */
 unsigned qr_version(struct bytes text, enum qr_level level);
 
-/* Appends the text of the first QR code found, as the octets that stand in it; other symbologies
- * are off. PNG of any colour type, what is transparent is white; grey: width x height octets, 0
- * black. Pictures of more than pixels_max (at most QR_PIXELS_MAX) pixels are refused before they
- * are unpacked. QR_ERR_OPTION: pixels_max too large, or a frame's length is not width x height. */
-enum qr_error qr_read_png(struct bytes png, unsigned pixels_max, struct buf *text);
+struct qr_read_options {
+    unsigned pixels_max; /* larger pictures are refused before they are unpacked; at most
+                            QR_PIXELS_MAX */
+    unsigned effort_ms;  /* of the thread's CPU time, after which no further attempt begins */
+};
+#define QR_READ_PICTURE ((struct qr_read_options){QR_PIXELS_MAX, 2000}) /* one that is kept */
+#define QR_READ_FRAME   ((struct qr_read_options){QR_PIXELS_MAX, 50})   /* the next one follows */
+
+/* Appends the text of the first QR code found, as the octets that stand in it. A picture is PNG or
+ * JPEG, told apart by their content, of any colour type but CMYK; what is transparent is white. A
+ * frame is width x height octets of grey, 0 black. QR_ERR_OPTION: pixels_max too large, or a
+ * frame's length is not width x height. */
+enum qr_error qr_read_picture(struct bytes picture, const struct qr_read_options *options,
+                              struct buf *text);
 enum qr_error qr_read_grey(struct bytes pixels, unsigned width, unsigned height,
-                           unsigned pixels_max, struct buf *text);
+                           const struct qr_read_options *options, struct buf *text);
 
 #endif

@@ -169,8 +169,7 @@ static void drop_alpha(uint8_t *pixels, size_t count)
     }
 }
 
-enum qr_error picture_read_png(struct bytes png, unsigned pixels_max, uint8_t **pixels,
-                               unsigned *width, unsigned *height)
+enum qr_error picture_read_png(struct bytes png, unsigned pixels_max, struct grey *picture)
 {
     struct reading r = {.rest = png};
     r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning,
@@ -185,8 +184,6 @@ enum qr_error picture_read_png(struct bytes png, unsigned pixels_max, uint8_t **
     }
     if (r.channels == 2)
         drop_alpha(r.pixels, (size_t)r.width * r.height);
-    *pixels = r.pixels;
-    *width = r.width;
-    *height = r.height;
+    *picture = (struct grey){r.pixels, r.width, r.height};
     return QR_OK;
 }

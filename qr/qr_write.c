@@ -104,7 +104,7 @@ const char *qr_error_text(enum qr_error error)
     case QR_ERR_SPACE:
         return "the result does not fit the buffer";
     case QR_ERR_PICTURE:
-        return "not a PNG, or damaged, or too large";
+        return "neither PNG nor JPEG, or damaged, or too large";
     case QR_ERR_NOT_FOUND:
         return "no readable QR code in the picture";
     case QR_ERR_MEMORY:

@@ -29,7 +29,7 @@ static void check_code(struct bytes cose)
     struct code code;
     if (code_parse(cose, &code) != CODE_OK)
         return;
-    CHECK(code_sign(&code.claims, code.kid, &unsigning, NULL, &out) == CODE_OK);
+    CHECK(code_sign(&code.claims, CRYPTO_ES256, code.kid, &unsigning, NULL, &out) == CODE_OK);
     CHECK(bytes_equal(buf_bytes(&payload), code.payload));
 
     out = BUF_OVER(storage);
