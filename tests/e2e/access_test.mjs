@@ -188,7 +188,7 @@ test('an inspector sees a licence in full, all others what the code holds, and n
       }
       const { licence: face } = await verdict(gateway, code, inspector);
       assert.deepEqual(face, (({ id, status, status_since, acting, ...rest }) => rest)(full), `the inspector's ${path}`);
-      hidden(await site.jwb('code', 'show', code), 'the code itself');
+      hidden(await site.jwb('code', 'inspect', code), 'the code itself');
     }
   }
 });

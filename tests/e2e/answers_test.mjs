@@ -28,8 +28,10 @@ test('the description names the endpoints, problems, words and fields that the s
   const sorted = (list) => list.map((word) => word ?? 'none').sort();
   const status = 'protocol/status.h';
   assert.deepEqual(words(status, '#define LICENCE_STATUSES(', /S\([A-Z_]+,[^"]*"(\w+)"/g), sorted(schemas.StatusWord.enum));
-  assert.deepEqual(words(status, '#define VERDICT_REASONS(', /R\([A-Z_]+,[^"]*"(\w+)"/g),
-    sorted(schemas.Verdict.properties.reason.enum));
+  const reasons = words(status, '#define VERDICT_REASONS(', /R\([A-Z_]+,[^"]*"(\w+)"/g);
+  const terminals = words(status, "/* a terminal's, offline */", /R\([A-Z_]+,[^"]*"(\w+)"/g);
+  assert.deepEqual(reasons, sorted(schemas.ScanReason.enum));
+  assert.deepEqual(reasons.filter((word) => !terminals.includes(word)), sorted(schemas.Verdict.properties.reason.enum));
   const oauth = words('gateway/oauth.c', '#define OAUTH_ERRORS(', /E\(\w+, \d+, "(\w+)"\)/g);
   assert.deepEqual(oauth, sorted(schemas.OauthError.properties.error.enum));
   const lookUp = operations.find((o) => o.operationId === 'lookUp').requestBody.content['application/json'].schema;
@@ -124,6 +126,16 @@ test('without a place for evidence, Redis or a registry it says what it can\'t d
   await until(() => shown(w, w.holder), (a) => a.json().code === 'directory_unavailable');
   await runRows(t, ROWS, 'directoryless', w);
   await unknown(undefined);
+});
+
+test('a trust bundle that an operator made is served as it is', async (t) => {
+  const w = await world(t), root = w.site.path('root.jwks');
+  await w.site.jwb('key', 'create', '--use', 'root', '--file', root);
+  await w.site.jwb('key', 'publish', '--use', 'root', '--file', root, '--out', w.site.path('roots.jwks'));
+  await w.site.jwb('bundle', 'make', '--root', root);
+  w.gateway.child.kill('SIGHUP');
+  await until(() => w.gateway.request('GET', '/v1/trust-bundle'), (a) => a.status === 200);
+  await runRows(t, ROWS, 'published', w);
 });
 
 test('with all keys retired nothing can be displayed, and what was displayed still verifies', async (t) => {

@@ -54,7 +54,7 @@ test('each look is told once, newest first, with who, why and what was shown, an
   assert.equal(told.checks.length, expected.length, JSON.stringify(told.checks));
   told.checks.forEach((check, i) => {
     for (const [name, value] of Object.entries(expected[i])) assert.deepEqual(check[name], value, `${i} ${name}`);
-    assert.deepEqual(Object.keys(check), ['at', 'kind', 'licence', 'by', 'purpose', 'result', 'reason', 'fields']);
+    assert.deepEqual(Object.keys(check), ['at', 'kind', 'licence', 'by', 'purpose', 'scanned_at', 'status_as_of', 'result', 'reason', 'fields']);
     assert.equal(check.licence, id);
     assert.ok(i === 0 || check.at <= told.checks[i - 1].at);
   });

@@ -238,17 +238,17 @@ test('every answer to a partner has a receipt that others can verify, through a 
   const old = (await p.check()).json().receipt;
 
   const before = await p.jwks();
-  assert.deepEqual(before.keys.map((k) => k.jwb_use), [undefined, 'receipt', 'webhook']);
+  assert.deepEqual(before.keys.map((k) => k.jwb_use), [undefined, 'receipt', 'webhook', 'status']);
   await p.site.jwb('key', 'create', '--use', 'receipt', '--from', String(Math.floor(Date.now() / 1000) + 1));
   p.gateway.child.kill('SIGHUP');
-  const { keys } = await until(() => p.jwks(), (jwks) => jwks.keys.length === 4);
+  const { keys } = await until(() => p.jwks(), (jwks) => jwks.keys.length === 5);
   const kids = keys.map((k) => k.kid);
   const listed = async () => (await p.site.jwb('key', 'list')).trim().split('\n').map((line) => line.split(/ {2,}/).slice(0, 3));
-  const now = await until(listed, (list) => list[3][2] === 'signs now');
+  const now = await until(listed, (list) => list[4][2] === 'signs now');
   await verified(await p.check());
   assert.equal((await verifyReceipt(Buffer.from(old, 'base64url'), await p.jwks())).result, 'ok', 'the old key stays');
   assert.deepEqual(now, [[kids[0], 'code', 'signs now'], [kids[1], 'receipt', 'replaced'],
-    [kids[2], 'webhook', 'signs now'], [kids[3], 'receipt', 'signs now']]);
+    [kids[2], 'webhook', 'signs now'], [kids[3], 'status', 'signs now'], [kids[4], 'receipt', 'signs now']]);
 
   for (const kid of kids.slice(1)) await p.site.jwb('key', 'revoke', kid);
   p.gateway.child.kill('SIGHUP');
@@ -315,7 +315,7 @@ test('without Redis nobody is refused: what can\'t be counted is not answered', 
 });
 
 test('of guesses that come all at once no more are answered than one by one', async (t) => {
-  const p = await Partners.open(t, { config: { partners: { refusals_per_hour: 5 } } });
+  const p = await Partners.open(t, { config: { partners: { refusals_per_hour: 5 }, cache: { trip_timeout_ms: 5000 } } });
   assert.equal((await p.give()).status, 201);
   const guesses = Array.from({ length: 150 }, (_, i) => p.check(i < 149 ? { licence_number: `${i}` } : {}));
   const statuses = (await Promise.all(guesses)).map((answer) => answer.status);

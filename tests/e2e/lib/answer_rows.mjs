@@ -1,5 +1,5 @@
 // The table: operation, status, the problem's code or OAuth's error, how to get it, in what world (well).
-import { AUTHORITIES, INSPECTORS, OBJECTIONS, TRACES } from './authority_rows.mjs';
+import { AUTHORITIES, INSPECTORS, OBJECTIONS, SCANS, TRACES } from './authority_rows.mjs';
 import { bare, BASIS, DRIVING, ended, exhausted, form, get, inside, MATTER, NOBODY, overloaded, picture, post, request,
   routes, verify } from './answers.mjs';
 import { ASSERTION_TYPE, EXCHANGE, JWT_TYPE } from './oauth.mjs';
@@ -155,13 +155,16 @@ const OTHERS = [
   ['listAccessRequests', 503, 'registry_unavailable', get('/v1/access-requests', 'system'), 'behind'],
 ];
 
+const register = () => post('/oauth2/register', 'ticket', (w) => ({ jwks: w.jwks }));
+
 const TOKENS = [
   ['giveToken', 200, null, client('car-rental')],
   ['giveToken', 200, null, exchange(citizen)],
   ['giveToken', 200, null, exchange(inspector, (w) => assertion(w, 'terminal-7'))],
   ['giveToken', 400, 'invalid_request', form({})],
   ['giveToken', 400, 'unsupported_grant_type', form({ grant_type: 'password' })],
-  ['giveToken', 400, 'unauthorized_client', client('terminal-7')],
+  ['giveToken', 200, null, client('terminal-7')],
+  ['giveToken', 400, 'unauthorized_client', exchange(inspector, (w) => assertion(w, 'car-rental'))],
   ['giveToken', 400, 'invalid_scope', client('car-rental', { scope: 'everything' })],
   ['giveToken', 400, 'invalid_target', exchange(citizen, () => ({ audience: 'https://elsewhere.example' }))],
   ['giveToken', 401, 'invalid_client', client('car-rental', { client_id: 'authority' })],
@@ -171,14 +174,44 @@ const TOKENS = [
   ['giveToken', 503, 'temporarily_unavailable', client('car-rental'), 'redisless'],
   ['giveToken', 503, 'temporarily_unavailable', exchange(citizen), 'behind'],
   ['giveToken', 503, 'temporarily_unavailable', client('car-rental'), 'directoryless'],
+  ['registerClient', 201, null, register()],
+  ['registerClient', 409, 'key_exists', register()],
+  ['registerClient', 503, 'registry_unavailable', register(), 'diskless'],
+  ['registerClient', 503, 'registry_unavailable', register(), 'behind'],
   ['oauthMetadata', 200, null, get('/.well-known/oauth-authorization-server')],
   ['oauthMetadata', 200, null, get('/.well-known/oauth-authorization-server'), 'keyless'],
 ];
+
+const list = (token, accept) => (g, w, headers) => get('/v1/status-lists/0', token)(g, w, { ...headers, ...accept && { accept } });
+const again = (path, token) => async (g, w, headers) => {
+  const { headers: { etag } } = await get(path, token)(g, w, headers);
+  return get(path, token)(g, w, { ...headers, 'if-none-match': etag });
+};
 
 const ANYBODY = [
   ['getKeys', 200, null, get('/.well-known/jwks.json')],
   ['getKeys', 200, null, get('/.well-known/jwks.json', 'foreign')],
   ['getCheckpoint', 200, null, get('/evidence/checkpoint')],
+  ['getTrustBundle', 200, null, get('/v1/trust-bundle'), 'published'],
+  ['getTrustBundle', 304, null, again('/v1/trust-bundle'), 'published'],
+  ['getTrustBundle', 503, 'not_published', get('/v1/trust-bundle')],
+  ['listStatusLists', 200, null, get('/v1/status-lists', 'inspector')],
+  ['listStatusLists', 401, 'token_missing', get('/v1/status-lists')],
+  ['listStatusLists', 403, 'forbidden', get('/v1/status-lists', 'displayOnly')],
+  ['listStatusLists', 503, 'directory_unavailable', get('/v1/status-lists', 'inspector'), 'directoryless'],
+  ['getStatusList', 200, null, list('inspector')],
+  ['getStatusList', 200, null, list('partner', 'application/statuslist+jwt')],
+  ['getStatusList', 304, null, again('/v1/status-lists/0', 'inspector')],
+  ['getStatusList', 401, 'token_missing', list()],
+  ['getStatusList', 403, 'forbidden', list('displayOnly')],
+  ['getStatusList', 404, 'not_found', get('/v1/status-lists/7', 'inspector')],
+  ['getStatusList', 406, 'not_acceptable', list('inspector', 'text/html')],
+  ['getStatusList', 501, 'no_history', get('/v1/status-lists/0?time=1', 'inspector')],
+  ['getStatusList', 503, 'directory_unavailable', list('inspector'), 'directoryless'],
+  ['getWebFile', 200, null, get('/web/page.mjs')],
+  ['getWebFile', 200, null, get('/web/style.css')],
+  ['getWebFile', 304, null, again('/web/page.mjs')],
+  ['getWebFile', 404, 'not_found', get('/web/nothing')],
   ['landing', 200, null, get('/v')],
   ['landingOfScanner', 303, null, get('/v/123')],
   ['alive', 200, null, inside('/healthz')],
@@ -192,7 +225,7 @@ const ANYBODY = [
 
 // What all say that need a token, and all that take JSON.
 function usual({ operation, roles, body_max: bodyMax }) {
-  const name = operation.operationId, [role] = roles;
+  const name = operation.operationId, role = name === 'registerClient' ? 'ticket' : roles[0];
   const other = ['holder', 'inspector', 'partner', 'issuer', 'system', 'auditor'].find((r) => !roles.includes(r));
   const rows = [
     [name, 401, 'token_missing', bare(operation)],
@@ -207,7 +240,7 @@ function usual({ operation, roles, body_max: bodyMax }) {
     [name, 415, 'unsupported_media_type', json('{}', 'application/xml')]] : rows;
 }
 
-export const ROWS = [...TRACES, ...OWN, ...GIVEN, ...CODES, ...OTHERS, ...INSPECTORS, ...OBJECTIONS, ...AUTHORITIES, ...TOKENS,
+export const ROWS = [...TRACES, ...OWN, ...GIVEN, ...CODES, ...OTHERS, ...INSPECTORS, ...SCANS, ...OBJECTIONS, ...AUTHORITIES, ...TOKENS,
   ...ANYBODY,
   ...routes.filter(({ roles }) => roles.length).flatMap(usual)];
 

@@ -1,6 +1,7 @@
 // What the table of answers (answer_rows.mjs) is written with: ways of asking, and the worlds asked in.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import { SigningKey } from './idp.mjs';
 import { OauthSite } from './oauth.mjs';
 import { ask, operations, source } from './schema.mjs';
 import { Site } from './site.mjs';
@@ -98,6 +99,8 @@ export async function world(t, { start, clients = [] } = {}) {
   const oauth = start ? undefined : await OauthSite.start(t, { config: CONFIG });
   const site = oauth?.site ?? await Site.start(t, { config: CONFIG, gateway: false });
   const w = { oauth, site };
+  w.ticket = await site.ticket('terminal-9', { role: 'inspector', organisation: 'traffic-police' });
+  w.jwks = { keys: [new SigningKey().jwk] };
   for (const role of ['holder', 'inspector', 'partner', 'system', 'issuer', 'auditor']) w[role] = await site.token(role);
   for (const id of clients) {
     const { role } = CLIENTS[id];

@@ -55,6 +55,22 @@ export const INSPECTORS = [
   ['getActionReceipt', 503, 'registry_unavailable', receipt('*/*'), 'behind'],
 ];
 
+// ---- what terminals deliver
+
+const NOW = () => new Date().toISOString();
+const scans = (more = {}, id = () => crypto.randomBytes(16).toString('hex')) => post('/v1/inspections/scans', 'inspector', (w) =>
+  ({ scans: [{ id: id(), at: NOW(), result: 'valid', reason: null, status_as_of: NOW(), bundle_version: 1, code: w.code ?? '1', ...more }] }));
+
+export const SCANS = [
+  ['deliverScans', 200, null, scans()],
+  ['deliverScans', 200, null, scans({ result: 'indeterminate', reason: 'status_stale', status_as_of: null, code: '7' })],
+  ['deliverScans', 200, null, scans({}, () => NOBODY)],
+  ['deliverScans', 422, 'scan_time_refused', scans({ at: '2001-01-01T00:00:00Z' })],
+  ['deliverScans', 422, 'scan_time_refused', scans({ at: '2999-01-01T00:00:00Z' })],
+  ['deliverScans', 503, 'registry_unavailable', scans(), 'diskless'],
+  ['deliverScans', 503, 'registry_unavailable', scans(), 'behind'],
+];
+
 // ---- objections
 
 const CLAIM = { field: 'valid_until', claimed: '2051-01-01' };
