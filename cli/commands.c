@@ -480,7 +480,9 @@ const struct command commands[] = {
      "\n"
      "Example: jwb qr write https://example.cn --terminal\n",
      command_qr_write},
-    {"qr read", "FILE.png", "Read the text of a QR picture",
+    {"qr read", "FILE", "Read the text of a QR picture",
+     "FILE is a PNG or a JPEG.\n"
+     "\n"
      "Example: jwb qr read code.png\n",
      command_qr_read},
     {"vectors", "--out FILE [--seed N]", "Write test vectors for verifiers without a network",

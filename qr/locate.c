@@ -193,7 +193,7 @@ static struct way measure(const struct bitmap *b, uint8_t dark, const struct fin
     return way;
 }
 
-/* 0 is perfect; below 0: these are no two sides of a symbol. */
+/* 0 is perfect; below 0: these are no two sides of a symbol, even if it is seen very askew. */
 static float misfit(const struct way *right, const struct way *down)
 {
     float sine = right->dx * down->dy - right->dy * down->dx;

@@ -1,8 +1,7 @@
 /* Reads QR codes out of pictures and frames, in a process of its own. Pictures are strangers' data,
- * and what unpacks and reads them is large and not ours (qr/qr.h tells what zbar does to its heap):
- * the process has no key, no file and no network, may call next to nothing of the kernel, and is
- * ended when it takes too long. What it says is not believed either: a text is a text that somebody
- * displayed. */
+ * and what unpacks them is large and not ours: the process has no key, no file and no network, may
+ * call next to nothing of the kernel, and is ended when it takes too long. What it says is not
+ * believed either: a text is a text that somebody displayed. */
 #ifndef TERMINAL_TOOL_READER_H
 #define TERMINAL_TOOL_READER_H
 
