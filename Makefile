@@ -41,6 +41,8 @@ LIBRARY := $(filter-out $(MAINS),$(SOURCES))
 UNITS   := $(patsubst tests/unit/%_test.c,%,$(wildcard tests/unit/*_test.c))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 E2E     := $(wildcard tests/e2e/*_test.mjs)
+# Again under sanitizers, but what a browser or a tracer drives, and what drives the terminal alone.
+E2E_ASAN := $(patsubst %,%@asan,$(filter-out $(patsubst %,tests/e2e/%_test.mjs,page powercut airplane),$(E2E)))
 LINTED  := $(sort $(wildcard $(ROOMS) tests loadtest))
 
 # Where the machine may still lack a compiler, its packages come before the first object.
@@ -167,13 +169,13 @@ $(REAPER): build/release/tests/suite.o
 	@$(CC) $(LDFLAGS_release) $(LDFLAGS) $^ -o $@
 
 test: deps build $(REAPER) $(LIBRARY_TEST) $(AGREE) $(UNIT_SUITES) $(E2E_PROGRAMS) ## all tests; TEST=PATTERN chooses by name
-	@tests/run $(E2E) $(E2E:%=%@asan) $(UNIT_SUITES)
+	@tests/run $(E2E) $(E2E_ASAN) $(UNIT_SUITES)
 
 test-unit: build $(REAPER) $(LIBRARY_TEST) $(AGREE) $(UNIT_SUITES) ## the unit tests, under sanitizers, and the fuzzers' corpora
 	@tests/run $(UNIT_SUITES)
 
 test-e2e: build $(REAPER) $(E2E_PROGRAMS) ## the end-to-end tests, with the programs as released and under sanitizers
-	@tests/run $(E2E) $(E2E:%=%@asan)
+	@tests/run $(E2E) $(E2E_ASAN)
 
 test-faults: deps build ## the fault suites at length, then everything at once: about half an hour
 	@tests/faults/run

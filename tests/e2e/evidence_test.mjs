@@ -146,7 +146,7 @@ test('what can not be recorded is not answered, and is again when there is room'
 });
 
 test('two thousand connections at once get an answer or a fast 503, and then it serves as before', async (t) => {
-  const site = await Site.start(t, { config: { ...life, cache: { in_flight_max: 64 } } });
+  const site = await Site.start(t, { config: { ...life, cache: { in_flight_max: 64 }, http: { request_timeout_ms: 120000 } } });
   const { gateway } = site;
   const subject = await Subject.make(t, site);
   const inspector = await site.token('inspector');
