@@ -10,7 +10,7 @@ MAKEFLAGS += -j$(JOBS)
 
 ROOMS    := base crypto loop protocol qr cache registry evidence gateway gateway/http gateway/config \
             gateway/outbound cli terminal terminal/tool
-PROGRAMS := build/jwb-gateway build/jwb $(if $(wildcard terminal/tool/main.c),build/jwb-terminal)
+PROGRAMS := build/jwb-gateway build/jwb build/jwb-terminal
 VERSION  := $(shell cat VERSION)
 
 CC       := gcc
@@ -162,7 +162,7 @@ REAPER       := build/release/tests/suite
 LIBRARY_TEST := build/release/tests/terminal_world build/device/libjwbterminal.a
 UNIT_SUITES  := $(UNITS:%=build/asan/unit/%_test) $(wildcard tests/independent/*_test.mjs) \
                 $(if $(TEST),,$(FUZZERS:%=build/asan/fuzz/%) $(wildcard tests/lint/*_test))
-E2E_PROGRAMS := $(if $(E2E),$(foreach v,release asan,build/$(v)/jwb build/$(v)/jwb-gateway $(if $(wildcard terminal/tool/main.c),build/$(v)/jwb-terminal)))
+E2E_PROGRAMS := $(if $(E2E),$(foreach v,release asan,build/$(v)/jwb build/$(v)/jwb-gateway build/$(v)/jwb-terminal))
 
 $(REAPER): build/release/tests/suite.o
 	@echo '  LINK $@'
