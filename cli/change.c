@@ -2,52 +2,10 @@
  * gateway can still believe the old state. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "cli/command.h"
 #include "cli/desk.h"
-
-#define POLL_NS     5000000
-#define IN_FORCE_US 2000000 /* by then no gateway believes the old state: docs/ARCHITECTURE.md */
-
-/* Up to which change of its list gateways must know: this one or, when it left the bits as they
- * were, whatever made them so and is perhaps still on its way. */
-static enum registry_error last_change(struct desk *desk, const struct registry_change *change,
-                                       uint64_t *seq)
-{
-    struct registry_list lists[REGISTRY_LISTS_MAX];
-    size_t count = REGISTRY_LISTS_MAX;
-    *seq = change->place_change.seq;
-    if (*seq)
-        return REGISTRY_OK;
-    enum registry_error error = registry_lists(desk->reader, lists, &count);
-    for (size_t i = 0; !error && i < count; i++)
-        if (lists[i].list == change->place_change.list)
-            *seq = lists[i].seq;
-    return error;
-}
-
-static void wait_in_force(struct desk *desk, const struct registry_change *change)
-{
-    uint64_t committed_us = clock_mono_us(), passed_us, seq;
-    enum registry_error error;
-    do {
-        error = last_change(desk, change, &seq);
-        if (!error)
-            error = registry_relayed(desk->reader, change->place_change.list, seq);
-        passed_us = clock_mono_us() - committed_us;
-        if (error && passed_us < IN_FORCE_US)
-            nanosleep(&(struct timespec){0, POLL_NS}, NULL);
-    } while (error && passed_us < IN_FORCE_US);
-    printf(
-        "in force everywhere after %llu ms (%s)\n", (unsigned long long)(passed_us / 1000),
-        !error ? "relayed"
-        : error == REGISTRY_ERR_NOT_FOUND
-            ? "Redis not told yet; no gateway believes the old state any more"
-            : "whether Redis was told can't be read; no gateway believes the old state any more");
-}
 
 /* Commits, tells what was done, waits. `done` is a sentence without its end. */
 static bool change_licence(struct desk *desk, const char *licence, struct registry_change *change,
@@ -62,7 +20,7 @@ static bool change_licence(struct desk *desk, const char *licence, struct regist
         return false;
     printf("%s; the licence is now %s\n", done, licence_status_text(change->effective));
     fflush(stdout); /* it is done, whatever happens while waiting */
-    wait_in_force(desk, change);
+    desk_wait_in_force(desk, stdout);
     return true;
 }
 

@@ -26,6 +26,7 @@ const struct command commands[] = {
      "GB/T 36903 (ZZMC, ZZLXDM, ZZBH, ...). Bad lines are reported and kept in a file of their\n"
      "own; good ones go in. The same file again changes nothing; an import that was cut off goes\n"
      "on where it was. Exit status 0 when the file was read to its end, bad lines or not.\n"
+     WAITS
      "\n"
      "  --rejects FILE       where bad lines go, as they were; if not FILE.rejects\n"
      "  --source NAME        the delivering system, 'import' if not given\n"

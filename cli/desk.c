@@ -1,10 +1,11 @@
 #include "cli/desk.h"
 
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/command.h"
 #include "evidence/journal.h"
 #include "gateway/config/keyfile.h"
@@ -12,6 +13,8 @@
 #include "registry/event.h"
 
 #define DEFAULT_CONFIG "/etc/jwb/gateway.yaml"
+#define POLL_NS        5000000
+#define IN_FORCE_US    2000000 /* by then no gateway believes the old state: docs/ARCHITECTURE.md */
 
 static bool open_registry(struct desk *desk, bool create, struct buf *why)
 {
@@ -197,6 +200,41 @@ bool desk_commit(struct desk *desk, struct registry_change *change, const char *
     else
         command_failed("the registry did not take the change: %s", registry_error_text(error));
     return false;
+}
+
+/* Takes away what Redis has been told. What could not be read counts as not told. */
+static enum registry_error still_owed(struct desk *desk, const struct registry_outbox *owed,
+                                      size_t *count)
+{
+    while (*count > 0) {
+        const struct registry_outbox *last = &owed[*count - 1];
+        enum registry_error error = registry_relayed(desk->reader, last->list, last->last_seq);
+        if (error)
+            return error;
+        --*count;
+    }
+    return REGISTRY_OK;
+}
+
+void desk_wait_in_force(struct desk *desk, FILE *out)
+{
+    struct registry_outbox owed[REGISTRY_LISTS_MAX];
+    size_t count = REGISTRY_LISTS_MAX;
+    uint64_t began_us = clock_mono_us(), passed_us;
+    enum registry_error read = registry_outbox(desk->reader, owed, &count), error;
+    for (;;) {
+        error = read ? read : still_owed(desk, owed, &count);
+        passed_us = clock_mono_us() - began_us;
+        if (!error || passed_us >= IN_FORCE_US)
+            break;
+        nanosleep(&(struct timespec){0, POLL_NS}, NULL);
+    }
+    fprintf(
+        out, "in force everywhere after %llu ms (%s)\n", (unsigned long long)(passed_us / 1000),
+        !error ? "relayed"
+        : error == REGISTRY_ERR_NOT_FOUND
+            ? "Redis not told yet; no gateway believes the old state any more"
+            : "whether Redis was told can't be read; no gateway believes the old state any more");
 }
 
 int desk_run(const struct command *command, int argc, char **argv, bool (*act)(struct desk *))

@@ -2,6 +2,8 @@
 #ifndef CLI_DESK_H
 #define CLI_DESK_H
 
+#include <stdio.h>
+
 #include "gateway/config/config.h"
 #include "registry/access.h"
 
@@ -42,6 +44,9 @@ struct registry_actor desk_actor(const struct desk *desk);
 /* Commits in the operator's name; false after a complaint. `not_found` is the sentence for
  * REGISTRY_ERR_NOT_FOUND. */
 bool desk_commit(struct desk *desk, struct registry_change *change, const char *not_found);
+/* Returns when no gateway can still believe what was before the last commit, and tells `out` after
+ * how long: a relay's few milliseconds, or two seconds while Redis can't be told. */
+void desk_wait_in_force(struct desk *desk, FILE *out);
 
 /* All of a command that has no options and arguments of its own: does one thing with the registry.
  */

@@ -142,6 +142,12 @@ static void tell(const struct import_options *options, const struct import_repor
     json_decref(object);
 }
 
+/* Did it change what a licence was worth that was in the registry before? */
+static bool changed_status(const struct import_report *report)
+{
+    return report->outcome[OUTCOME_NEW_VERSION] + report->outcome[OUTCOME_STATUS_CHANGED] > 0;
+}
+
 /* ---- the command ---- */
 
 static int import(const char *config, struct import_options *options, bool json)
@@ -165,6 +171,9 @@ static int import(const char *config, struct import_options *options, bool json)
         options->reject_path = NULL; /* it does not hold them all */
     if (!error || report->lines)
         tell(options, report, seconds, json);
+    fflush(stdout); /* it is done, whatever happens while waiting */
+    if (changed_status(report))
+        desk_wait_in_force(&desk, json ? stderr : stdout);
     if (error && bytes_start_with(buf_bytes(&why), bytes_str(options->path)))
         command_failed_why(&why);
     else if (error)

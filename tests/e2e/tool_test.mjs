@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import test from 'node:test';
 import { source } from './lib/schema.mjs';
+import { Site, until } from './lib/site.mjs';
 import { refuses, tool } from './lib/tool.mjs';
 
 const NOBODY = '0'.repeat(32);
@@ -222,6 +223,17 @@ test('a generated file goes in whole but for its bad lines, and again without an
     assert.equal(JSON.parse((await importing(site, file)).stdout).outcomes.unchanged, 385);
     assert.equal(await site.jwb('registry', 'count'), counts);
   }
+});
+
+test('what an import changed is in force when the tool returns, however seldom a gateway looks', async (t) => {
+  const site = await Site.start(t, { clients: [], config: { relay: { poll_ms: 1000 } } });
+  const code = await site.gateway.display(await site.token('holder'));
+  await until(() => site.gateway.verdict(code), (v) => v.result === 'valid' && v.by === 'cache');
+  site.write('renewed.ndjson', JSON.stringify({ ...site.records[0], SJBBH: '9', ZZYXQJZRQ: '2051-01-01' }));
+  const renew = () => site.jwb('licence', 'import', site.path('renewed.ndjson'), '--source', 'test');
+  assert.match(await renew(), /\nin force everywhere after \d+ ms \(relayed\)\n$/);
+  assert.equal((await site.gateway.verdict(code)).reason, 'licence_superseded');
+  assert.doesNotMatch(await renew(), /in force/);
 });
 
 test('keys, secrets, tokens, codes, pictures and journals: each refuses what it can\'t take', async (t) => {
