@@ -175,10 +175,12 @@ static bool put_back(struct http_request *c, struct withheld *rest)
 static void on_unwanted(h2o_socket_t *socket, const char *error)
 {
     struct http_request *c = socket->on_close.data;
-    if (error)
-        run_h2o(c, c->h2o_sent, NULL); /* it closes */
-    else
+    if (error) {
+        c->unread = false; /* h2o closes: what TLS still writes is the last */
+        run_h2o(c, c->h2o_sent, NULL);
+    } else {
         h2o_buffer_consume(&socket->input, socket->input->size);
+    }
 }
 
 /* To close while a body is on its way would reset the connection, and the client lose the answer

@@ -165,7 +165,7 @@ bool http_large_passes(struct http_request *c)
     struct http_head head;
     if (c->spool)
         return receive(c);
-    if (c->ordinary)
+    if (c->ordinary || !input.len) /* of a TLS record's beginning nothing is seen yet */
         return true;
     if (http_large_may_begin(c, input)) {
         unsigned status = http_head_read(input, c->owner->http->options.header_bytes_max, &head);

@@ -113,6 +113,17 @@ static bool admits(void *context, struct bytes authorization)
     return bytes_equal(authorization, BYTES("good"));
 }
 
+static struct http_options options_with_large(uint64_t bytes_max)
+{
+    struct http_options with_large = usual;
+    with_large.large = (struct http_large){.target = "POST /spool",
+                                           .folder = folder,
+                                           .bytes_max = bytes_max,
+                                           .at_once_max = 1,
+                                           .admits = admits};
+    return with_large;
+}
+
 /* A large body would be lost between TLS, h2o and the file, whose buffers are others than of plain
  * connections. */
 static void large_bodies_are_spooled(void **state)
@@ -120,12 +131,7 @@ static void large_bodies_are_spooled(void **state)
     (void)state;
     enum { LEN = 1000000 };
     static uint8_t body[LEN];
-    struct http_options with_large = usual;
-    with_large.large = (struct http_large){.target = "POST /spool",
-                                           .folder = folder,
-                                           .bytes_max = LEN,
-                                           .at_once_max = 1,
-                                           .admits = admits};
+    const struct http_options with_large = options_with_large(LEN);
     serve_tls(&with_large);
     struct client c;
     uint64_t sum = 0;
@@ -148,6 +154,42 @@ static void large_bodies_are_spooled(void **state)
     say_bytes(&c, bytes_of(body, LEN));
     assert_int_equal(hear(&c), 200);
     assert_string_equal(c.body, "none, 0 in memory");
+    hang_up(&c);
+    stop_serving(false);
+}
+
+static void nothing(struct side *side, void *unused)
+{
+    (void)side, (void)unused;
+}
+
+/* The beginning of a TLS record shows nothing of the request yet: taken for an ordinary one, a
+ * large delivery would be refused, and the connection reset. */
+static void a_record_comes_in_two_parts(void **state)
+{
+    (void)state;
+    enum { LEN = 10000, PART = 50 };
+    static uint8_t body[LEN], record[LEN + 1000];
+    const struct http_options with_large = options_with_large(LEN);
+    serve_tls(&with_large);
+    struct client c;
+    assert_true(dial_tls(&c, NULL));
+    for (int i = 0; i < 2; i++) { /* the first request of a connection, and another */
+        BIO *sealed = BIO_new(BIO_s_mem());
+        SSL_set0_wbio(c.ssl, sealed);
+        say(&c, "POST /spool HTTP/1.1\r\nHost: a\r\nAuthorization: good\r\n"
+                "Content-Length: 10000\r\n\r\n");
+        say_bytes(&c, bytes_of(body, LEN));
+        const int len = BIO_read(sealed, record, sizeof record);
+        assert_in_range(len, LEN, sizeof record - 1);
+        SSL_set0_wbio(c.ssl, BIO_new_socket(c.descriptor, BIO_NOCLOSE));
+        assert_int_equal(send(c.descriptor, record, PART, 0), PART);
+        for (int turn = 0; turn < 3; turn++)
+            on_loop(0, nothing, NULL); /* it has read that */
+        assert_int_equal(send(c.descriptor, record + PART, (size_t)len - PART, 0), len - PART);
+        assert_int_equal(hear(&c), 200);
+        assert_string_equal(c.body, "10000 0");
+    }
     hang_up(&c);
     stop_serving(false);
 }
@@ -317,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_served),
         cmocka_unit_test(large_bodies_are_spooled),
+        cmocka_unit_test(a_record_comes_in_two_parts),
         cmocka_unit_test(only_http_1_1_is_negotiated),
         cmocka_unit_test(the_protocol_is_modern),
         cmocka_unit_test(a_certificate_is_swapped_for_new_connections),
