@@ -62,7 +62,8 @@ struct jwbt_options {
      * random ones, in the file "key". */
     const uint8_t *secret;
     unsigned lists_max; /* 1 to 64; 0: 8 */
-    unsigned scans_max; /* kept until they are delivered; at most 65536; 0: 4096 */
+    unsigned scans_max; /* kept until they are delivered; at most 65536; 0: 4096. Half of it for
+                           codes that are not authentic */
     bool commercial;    /* SM4-CTR with HMAC-SM3 instead of AES-256-GCM for kept scans */
     bool single_use;    /* a partner's: a code that was seen here before is code_already_used */
 };

@@ -259,12 +259,25 @@ void scans_fini(struct scans *s)
 /* ---- adding and delivering ---------------------------------------------------------------------
  */
 
+/* Codes that are not authentic may be anybody's: they leave half of the room to the others. */
+static bool has_room(const struct scans *s, const struct scans_record *scan)
+{
+    return s->waiting < (scan->authentic ? s->scans_max : (s->scans_max + 1) / 2);
+}
+
 bool scans_add(struct scans *s, struct scans_record *record, bool or_nothing)
 {
     const bool scan = record->kind == SCANS_SCAN;
+    if (scan && !has_room(s, record)) { /* but how far time has come is not forgotten */
+        struct scans_record note = {
+            .kind = SCANS_BUNDLE, .mark = record->mark, .bundle_version = s->bundle_version};
+        if (record->mark > s->mark)
+            scans_add(s, &note, false);
+        return false;
+    }
     if (s->count == s->records_max)
         compact(s);
-    if (!s->aead || s->count == s->records_max || (scan && s->waiting == s->scans_max) ||
+    if (!s->aead || s->count == s->records_max ||
         (scan && s->crypto->random(record->id, sizeof record->id) != CRYPTO_OK) ||
         !seal(s, record, place(s, s->count))) {
         learn(s, record);

@@ -237,29 +237,28 @@ enum jwbt_error jwbt_take_bundle(struct jwbt *t, const void *bundle, size_t len,
                                                   t->scans.bundle_version, sane(now));
     if (error)
         return error;
+    const bool stored = store_trust(t);
     struct scans_record note = {.kind = SCANS_BUNDLE,
                                 .mark = knowledge_time(&t->knowledge),
                                 .bundle_version = t->knowledge.bundle.version};
-    return store_trust(t) && scans_add(&t->scans, &note, false) ? JWBT_OK : JWBT_ERR_STORAGE;
+    return scans_add(&t->scans, &note, false) && stored ? JWBT_OK : JWBT_ERR_STORAGE;
 }
 
-/* What it revokes first, then the list, then that it is there: wherever the power goes, what was
- * known stays known. */
+/* What it revokes first, then the list, then that it was taken: wherever the power goes, what was
+ * known stays known. That it was taken is noted also when it could not be stored: the older one in
+ * its place is not believed again. */
 static bool store_list(struct jwbt *t, uint16_t list, struct bytes token, bool revokes)
 {
     char name[16];
-    if ((revokes || t->trust_owed) && !store_trust(t))
-        return false;
-    if (!t->aead || t->storage.replace(t->storage.context, list_name(list, name), token.data,
-                                       token.len) != JWBT_STORED) {
-        t->failed = true;
-        return false;
-    }
+    const bool stored = ((!revokes && !t->trust_owed) || store_trust(t)) && t->aead &&
+                        t->storage.replace(t->storage.context, list_name(list, name), token.data,
+                                           token.len) == JWBT_STORED;
     struct scans_record note = {.kind = SCANS_LIST,
                                 .mark = knowledge_time(&t->knowledge),
                                 .list = list,
                                 .status_as_of = knowledge_list(&t->knowledge, list)->issued_at};
-    return scans_add(&t->scans, &note, false);
+    t->failed |= !stored;
+    return scans_add(&t->scans, &note, false) && stored;
 }
 
 enum jwbt_error jwbt_take_list(struct jwbt *t, uint16_t list, const void *token, size_t len,
@@ -338,6 +337,8 @@ static bool keep(struct jwbt *t, struct offline_answer *a, int64_t now)
     };
     memcpy(record.cti, c->cti, sizeof record.cti);
     memcpy(record.cose, a->code.cose.data, a->code.cose.len);
+    if (t->trust_owed)
+        store_trust(t); /* what was revoked is not to be forgotten when scans are remembered */
     bool kept = scans_add(&t->scans, &record, counts);
     if (counts && !kept) {
         a->reason = REASON_STATUS_UNAVAILABLE;

@@ -12,6 +12,7 @@
 #define ANSWER_BYTES_MAX 8192
 #define CONNECT_MS       10000
 #define WAIT_MS          30000
+#define AHEAD_S          86400 /* every gateway takes scans of the last day: scans.age_days */
 
 static const char *const RESULTS[] = {"valid", "invalid", "indeterminate"};
 
@@ -84,13 +85,21 @@ static bool is_receipt(const struct uplink_answer *answer, const struct batch *b
     return good;
 }
 
-/* Made too long ago, or in the future: no gateway will ever take it, and others wait behind it. */
 static bool is_of_time(const struct uplink_answer *answer)
 {
     char storage[64];
     struct buf word = BUF_OVER(storage);
     uplink_problem_word(answer, &word);
     return answer->status == 422 && bytes_equal(buf_bytes(&word), BYTES("scan_time_refused"));
+}
+
+/* Its time is refused, but by our clock it was made just now: it lies in the gateway's future, and
+ * will be taken when that has come. Others are too old, or of a clock that has been put right
+ * since: no gateway will ever take them, and others wait behind them. */
+static bool may_be_taken_later(const struct jwbt_scan *scan)
+{
+    const int64_t age_s = clock_wall_s() - scan->at;
+    return age_s >= 0 && age_s < AHEAD_S;
 }
 
 enum sent { SENT, SENT_REFUSED /* these scans, for good */, SENT_FAILED };
@@ -113,20 +122,24 @@ static enum sent send_batch(struct uplink *uplink, const char *token, const stru
     enum uplink_result result = uplink_ask(uplink, &ask, &answer);
     if (result == UPLINK_ANSWERED && answer.status == 200 && is_receipt(&answer, batch))
         return SENT;
-    const bool refused = result == UPLINK_ANSWERED && is_of_time(&answer);
-    if (refused && batch->count > 1)
+    const bool of_time = result == UPLINK_ANSWERED && is_of_time(&answer);
+    if (of_time && batch->count > 1)
         return SENT_REFUSED; /* one of them; which it is will be told */
+    const bool ahead = of_time && may_be_taken_later(&batch->scans[0]);
+    const bool refused = of_time && !ahead;
     if (result != UPLINK_ANSWERED)
         buf_put_str(&why, answer.why);
     else
         uplink_problem(&answer, &why);
     *status =
-        refused || result == UPLINK_UNTRUSTED ||
-                (result == UPLINK_ANSWERED && answer.status / 100 == 4 && answer.status != 429)
+        !ahead && (refused || result == UPLINK_UNTRUSTED ||
+                   (result == UPLINK_ANSWERED && answer.status / 100 == 4 && answer.status != 429))
             ? STATUS_REFUSED
             : STATUS_NOT_NOW;
     if (refused)
         complain("a scan is refused, and forgotten here: %s", buf_cstr(&why));
+    else if (ahead)
+        complain("scans wait: this device's clock is ahead of the gateway's");
     else
         complain("scans are not delivered: %s", buf_cstr(&why));
     return refused ? SENT_REFUSED : SENT_FAILED;

@@ -1,11 +1,13 @@
 #include "terminal/tool/device.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "terminal/tool/verb.h"
@@ -76,11 +78,22 @@ bool device_save(const struct device *device)
     return saved;
 }
 
+/* One that is there and can't be read is no reason to trust the system's. */
+static void find_ca(struct device *device)
+{
+    struct buf path = BUF_OVER(device->ca);
+    if (faccessat(device->folder.file, DEVICE_CA_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+        errno != ENOENT)
+        buf_printf(&path, "%s/" DEVICE_CA_FILE, device->folder.path);
+    buf_cstr(&path);
+}
+
 bool device_open(struct device *device, const char *folder, bool create)
 {
     *device = (struct device){.folder.file = -1};
     if (!folder_open(&device->folder, folder, create))
         return false;
+    find_ca(device);
     if (!read_settings(device, create))
         device_close(device);
     return device->folder.file >= 0;

@@ -7,14 +7,16 @@
 
 #define DEVICE_GATEWAY_BYTES_MAX 255
 #define DEVICE_CLIENT_BYTES_MAX  64
-#define DEVICE_LISTS_MAX         64       /* of 2^20 licences each; the library's limit */
-#define DEVICE_CA_FILE           "ca.pem" /* the gateway's authorities; absent: the system's */
+#define DEVICE_LISTS_MAX         64 /* of 2^20 licences each; the library's limit */
+#define DEVICE_CA_FILE           "ca.pem"
 
 struct device {
     struct folder folder;
     /* Of the file settings.json; gateway is empty before enrolment. */
     char gateway[DEVICE_GATEWAY_BYTES_MAX + 1]; /* its origin: https://host[:port] */
     char client[DEVICE_CLIENT_BYTES_MAX + 1];   /* this terminal's id there */
+    char ca[FOLDER_PATH_BYTES_MAX + 16];        /* file of its authorities; empty: the system's. The
+                                                   folder's, if it has one, except while it enrols */
     bool commercial;                            /* its root keys are of SM2: so is what is kept */
     struct jwbt *terminal;                      /* while in use */
 };

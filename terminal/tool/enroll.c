@@ -19,8 +19,9 @@
 struct enrolment {
     const char *folder, *gateway, *roots_file, *ticket, *id, *ca_file;
     bool again;
-    uint8_t roots_storage[ROOTS_BYTES_MAX];
-    struct buf roots;
+    struct device before; /* as which it was enrolled, if it was */
+    uint8_t roots_storage[ROOTS_BYTES_MAX], ca_storage[FOLDER_FILE_BYTES_MAX];
+    struct buf roots, ca;
     struct keyring ring;
     struct device device;
 };
@@ -87,22 +88,30 @@ static bool is_commercial(const struct enrolment *e)
     return root_count(&e->ring, CRYPTO_ES256) == 0;
 }
 
-/* Root keys of the other kind change what kept scans are sealed with: those that wait would be
- * lost. False after a complaint. */
-static bool keeps_scans(struct enrolment *e)
+/* Scans that wait are delivered to this gateway, in this client's name, sealed as the root keys
+ * say. What changes one of these has to wait for them. False after a complaint. */
+static bool no_scans_wait(struct enrolment *e)
 {
     struct jwbt_knowledge k;
-    if (is_commercial(e) == e->device.commercial)
-        return true;
-    struct jwbt *terminal = device_use(&e->device);
+    struct jwbt *terminal = device_use(&e->before);
     if (terminal)
         jwbt_knows(terminal, clock_wall_s(), &k);
-    device_rest(&e->device);
+    device_rest(&e->before);
     if (terminal && k.scans)
-        complain("%u scans wait to be delivered, and these root keys would end them: "
-                 "'jwb-terminal sync' first",
-                 k.scans);
+        complain("%u scans wait to be delivered by %s to %s: 'jwb-terminal sync' first, or enrol "
+                 "in another --folder",
+                 k.scans, e->before.client, e->before.gateway);
     return terminal && !k.scans;
+}
+
+static bool keeps_scans(struct enrolment *e)
+{
+    const struct device *before = &e->before, *device = &e->device;
+    return !*before->gateway ||
+           (strcmp(before->gateway, device->gateway) == 0 &&
+            strcmp(before->client, device->client) == 0 &&
+            before->commercial == is_commercial(e)) ||
+           no_scans_wait(e);
 }
 
 static enum exit_status pin_roots(struct enrolment *e)
@@ -183,7 +192,6 @@ static enum exit_status show_key(struct enrolment *e)
 {
     char storage[1024];
     struct buf jwk = BUF_OVER(storage);
-    memcpy(e->device.client, e->id, strlen(e->id) + 1);
     if (!credentials_public_key(&e->device, &jwk))
         return STATUS_NOT_NOW;
     printf("its public key, for 'jwb client add --key', unless it is registered:\n%s\n",
@@ -193,17 +201,28 @@ static enum exit_status show_key(struct enrolment *e)
 
 /* ---- all of it ---- */
 
-static bool keep_ca(const struct enrolment *e)
+/* It registers with those that it will trust. */
+static bool choose_ca(struct enrolment *e)
 {
-    static uint8_t storage[FOLDER_FILE_BYTES_MAX];
-    struct buf content = BUF_OVER(storage);
-    if (!e->ca_file)
-        return folder_remove(&e->device.folder, DEVICE_CA_FILE);
-    return read_given(e->ca_file, &content) &&
-           folder_write(&e->device.folder, DEVICE_CA_FILE, buf_bytes(&content));
+    struct buf path = BUF_OVER(e->device.ca);
+    e->ca = (struct buf)BUF_OVER(e->ca_storage);
+    if (e->ca_file && !read_given(e->ca_file, &e->ca))
+        return false;
+    buf_put_str(&path, e->ca_file ? e->ca_file : "");
+    buf_cstr(&path);
+    if (!buf_ok(&path))
+        complain("%s: the name is too long", e->ca_file);
+    return buf_ok(&path);
 }
 
-/* The settings come last: with them, the terminal is enrolled. */
+static bool keep_ca(const struct enrolment *e)
+{
+    return e->ca_file ? folder_write(&e->device.folder, DEVICE_CA_FILE, buf_bytes(&e->ca))
+                      : folder_remove(&e->device.folder, DEVICE_CA_FILE);
+}
+
+/* Until the gateway has taken its key all is as it was. The settings come last: with them, the
+ * terminal is enrolled. */
 static enum exit_status enroll(struct enrolment *e)
 {
     struct device *device = &e->device;
@@ -212,14 +231,19 @@ static enum exit_status enroll(struct enrolment *e)
                  device->folder.path, device->gateway);
         return STATUS_REFUSED;
     }
+    e->before = *device;
     memcpy(device->gateway, e->gateway, strlen(e->gateway) + 1);
-    if (!keeps_scans(e) || !keep_ca(e) || !credentials_make_key(device) ||
-        !credentials_logout(device))
+    if (e->id)
+        memcpy(device->client, e->id, strlen(e->id) + 1);
+    if (!keeps_scans(e) || !choose_ca(e) || !credentials_make_key(device))
         return STATUS_NOT_NOW;
     enum exit_status status = e->ticket ? register_key(e) : show_key(e);
+    if (status == STATUS_DONE && !keeps_scans(e)) /* the ticket may have been another client's */
+        status = STATUS_NOT_NOW;
     if (status == STATUS_DONE)
         status = pin_roots(e);
-    if (status == STATUS_DONE && !device_save(device))
+    if (status == STATUS_DONE &&
+        (!keep_ca(e) || !credentials_logout(device) || !device_save(device)))
         status = STATUS_NOT_NOW;
     if (status == STATUS_DONE)
         printf("enrolled at %s as %s; 'jwb-terminal sync' fetches what it needs\n", device->gateway,

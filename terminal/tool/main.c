@@ -19,7 +19,7 @@ static const struct verb VERBS[] = {
      "gateway's\n"
      "certificate, else they are the system's. --again forgets what the terminal knows, and "
      "begins\n"
-     "anew; kept scans and its key stay.\n"
+     "anew; kept scans and its key stay, and while scans wait it is the same terminal's.\n"
      "\n"
      "  jwb-terminal enroll --gateway https://jwb.example --roots roots.jwks --ticket -\n",
      verb_enroll},

@@ -1,13 +1,10 @@
 #include "terminal/tool/uplink.h"
 
 #include <curl/curl.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "base/utf8.h"
 #include "crypto/crypto.h"
@@ -102,22 +99,18 @@ static bool add_headers(struct curl_slist **headers, const struct uplink_ask *as
 static bool prepare(struct uplink *uplink, const struct uplink_ask *ask, struct curl_slist *headers,
                     struct uplink_answer *answer)
 {
-    const struct folder *folder = &uplink->device->folder;
-    char url_storage[URL_BYTES_MAX], ca_storage[FOLDER_PATH_BYTES_MAX + 16];
-    struct buf url = BUF_OVER(url_storage), ca = BUF_OVER(ca_storage);
+    char storage[URL_BYTES_MAX];
+    const char *ca = uplink->device->ca;
+    struct buf url = BUF_OVER(storage);
     buf_printf(&url, "%s%s", uplink->device->gateway, ask->path);
-    buf_printf(&ca, "%s/" DEVICE_CA_FILE, folder->path);
     curl_easy_reset(uplink->curl); /* but its connections */
-    /* One that is there and can't be read is no reason to trust the system's. */
-    const bool own_ca =
-        faccessat(folder->file, DEVICE_CA_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
     return SET(ERRORBUFFER, uplink->error) && SET(URL, buf_cstr(&url)) &&
            SET(PROTOCOLS_STR, "https") && SET(FOLLOWLOCATION, 0L) && SET(PROXY, "") &&
            SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
            SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) && SET(SSL_VERIFYPEER, 1L) &&
            SET(SSL_VERIFYHOST, 2L) &&
            /* The file instead of the system's folder, not beside it. */
-           (!own_ca || (SET(CAINFO, buf_cstr(&ca)) && SET(CAPATH, NULL))) && SET(NOSIGNAL, 1L) &&
+           (!*ca || (SET(CAINFO, ca) && SET(CAPATH, NULL))) && SET(NOSIGNAL, 1L) &&
            SET(CONNECTTIMEOUT_MS, (long)ask->connect_ms) && SET(TIMEOUT_MS, (long)ask->wait_ms) &&
            SET(HTTPHEADER, headers) && SET(WRITEFUNCTION, take_body) && SET(WRITEDATA, answer) &&
            SET(HEADERFUNCTION, take_header) && SET(HEADERDATA, answer) &&

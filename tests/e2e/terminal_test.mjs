@@ -225,6 +225,16 @@ test('kept scans are delivered once each, whatever is lost in between', async (t
   let refused = 0;
   proxy.answer = (request, body) => delivers(request) && (JSON.parse(body).scans.length > 1 || !refused++)
     && { status: 422, body: '{"code":"scan_time_refused","title":"no"}' };
+  const ahead = await terminal.run('sync'); // made just now: in the gateway's future, which comes
+  assert.deepEqual([ahead.code, /this device's clock is ahead of the gateway's/.test(ahead.stderr)], [2, true], ahead.stderr);
+  assert.equal((await terminal.scans()).length, 3);
+  proxy.answer = () => undefined;
+  assert.match((await terminal.must('sync')).stdout, /scans: 3 delivered/);
+
+  await terminal.offline(codes.slice(0, 3), { at: Math.floor(Date.now() / 1000) - 90000 });
+  refused = 0;
+  proxy.answer = (request, body) => delivers(request) && (JSON.parse(body).scans.length > 1 || !refused++)
+    && { status: 422, body: '{"code":"scan_time_refused","title":"no"}' };
   const out = await terminal.run('sync');
   assert.deepEqual([out.code, /a scan is refused.*scan_time_refused/.test(out.stderr), /scans: 2 delivered/.test(out.stdout)], [1, true, true], out.stderr);
   assert.deepEqual(await terminal.scans(), []);
@@ -361,19 +371,42 @@ test('a list that calls itself fresh is asked for again, and an older one is no 
   await gateway.stop();
 });
 
-// If this fails, a city that turns to SM2 loses what its terminals saw and have not delivered.
-test('other root keys don\'t end scans that wait', async (t) => {
+// If this fails, a city that turns to SM2 loses what its terminals saw and have not delivered, or another terminal is
+// said to have seen it.
+test('an enrolment anew doesn\'t end scans that wait, nor give them to another', async (t) => {
   const { site, gateway, origin } = await world(t);
   const terminal = await Terminal.ready(t, site, origin);
+  const enrol = (...more) => terminal.run('enroll', '--gateway', origin, '--roots', site.path('roots.jwks'), '--ca',
+    site.path('server.pem'), '--again', ...more);
   await terminal.offline(await gateway.display(await site.token('holder')));
   await site.jwb('key', 'create', '--use', 'root', '--alg', 'SM2', '--file', site.path('sm2.jwks'));
   await site.jwb('key', 'publish', '--use', 'root', '--file', site.path('sm2.jwks'), '--out', site.path('sm2-roots.jwks'));
   const again = () => terminal.run('enroll', '--gateway', origin, '--roots', site.path('sm2-roots.jwks'), '--ca', site.path('server.pem'),
     '--id', 'terminal-9', '--again');
-  const refused = await again();
-  assert.deepEqual([refused.code, /1 scans wait to be delivered/.test(refused.stderr)], [2, true], refused.stderr);
+  const ticket = await site.ticket('terminal-10', { role: 'inspector', organisation: 'market-office' });
+  for (const refused of [await again(), await enrol('--id', 'terminal-10'), await enrol('--ticket', ticket),
+    await enrol('--id', 'terminal-9', '--gateway', 'https://elsewhere.example')])
+    assert.deepEqual([refused.code, /1 scans wait to be delivered by terminal-9 to https:/.test(refused.stderr)], [2, true], refused.stderr);
+  assert.equal((await enrol('--id', 'terminal-9')).code, 0, 'as it was');
   assert.match((await terminal.must('sync')).stdout, /scans: 1 delivered/);
   assert.equal((await again()).code, 0);
   assert.equal((await terminal.status()).damaged, false);
+  await gateway.stop();
+});
+
+// If this fails, a terminal that could not be enrolled anew is not the one that it was, or trusts whom it did not.
+test('an enrolment anew that comes to nothing changes nothing', async (t) => {
+  const { s, site, gateway, origin } = await world(t);
+  const terminal = await Terminal.ready(t, site, origin);
+  await terminal.must('login', { input: s.provider.inspector('traffic-police', '0417') });
+  const kept = () => fs.readdirSync(terminal.folder).map((name) => [name, fs.readFileSync(terminal.path(name), 'latin1')]);
+  const before = kept();
+  const enrol = (at, ...more) => terminal.run('enroll', '--gateway', at, '--roots', site.path('roots.jwks'), '--ticket', 'x.y', '--again', ...more);
+  assert.equal((await enrol('https://localhost:1', '--ca', site.path('server.pem'))).code, 2, 'nobody is there');
+  assert.equal((await enrol(origin)).code, 1, 'not a certificate of the system\'s authorities');
+  assert.equal((await enrol(origin, '--ca', site.path('server.pem'))).code, 1, 'no such ticket');
+  assert.equal((await enrol(origin, '--ca', site.path('no.pem'))).code, 2);
+  assert.deepEqual(kept(), before);
+  await terminal.must('sync', '--force');
   await gateway.stop();
 });

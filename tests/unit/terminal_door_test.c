@@ -10,11 +10,13 @@ static const struct city *city;
 static struct city_bundle b;
 static struct jwbt_answer answer;
 
+enum { SCANS_KEPT = 6 };
+
 static void start(bool single_use)
 {
     const struct jwbt_options options = {.storage = medium_storage(&medium),
                                          .lists_max = 2,
-                                         .scans_max = 4,
+                                         .scans_max = SCANS_KEPT,
                                          .single_use = single_use};
     jwbt_close(&terminal);
     assert_int_equal(jwbt_open(&options, &terminal), JWBT_OK);
@@ -357,20 +359,66 @@ static void scans_are_delivered_once(void **state)
 static void full_of_scans(void **state)
 {
     (void)state;
-    for (uint8_t i = 1; i <= 4; i++)
+    for (uint8_t i = 1; i <= SCANS_KEPT; i++)
         assert_true((verify(i, NOW + i), answer.kept));
-    assert_string_equal(verify(5, NOW + 5), "none");
+    assert_string_equal(verify(7, NOW + 7), "none");
     assert_false(answer.kept);
-    assert_int_equal(knows(NOW).scans, 4);
-    assert_int_equal(jwbt_scans_delivered(terminal, 4), JWBT_OK);
+    assert_int_equal(knows(NOW).scans, SCANS_KEPT);
+    assert_string_equal(verify(8, NOW + 7200), "none"); /* what time it is counts all the same */
+    start(false);
+    assert_string_equal(verify(9, NOW + 10), "clock_untrusted");
+    assert_int_equal(jwbt_scans_delivered(terminal, SCANS_KEPT), JWBT_OK);
     for (int round = 0; round < 200; round++) { /* what is dead makes room */
-        verify(6, NOW + 1000 + round * 200);
+        verify(6, NOW + 8000 + round * 200);
         assert_true(answer.kept);
         assert_int_equal(jwbt_scans_delivered(terminal, 1), JWBT_OK);
     }
-    assert_true(medium_find(&medium, "scans")->len < 10 * 400);
+    assert_true(medium_find(&medium, "scans")->len < 12 * 400);
     start(false);
     assert_false(knows(NOW).damaged);
+}
+
+/* Without this a stranger's codes would leave no room for the scans that are evidence, or stop a
+ * partner's terminal. */
+static void forgeries_leave_room(void **state)
+{
+    (void)state;
+    struct code_claims claims = claims_of(1);
+    claims.issued_at = NOW;
+    start(true);
+    for (uint8_t i = 0; i < 2 * SCANS_KEPT; i++) {
+        claims.cti[7] = i;
+        verify_text(code_text(&claims, city, STRANGER), NOW);
+        assert_true(answer.kept == (i < SCANS_KEPT / 2));
+    }
+    assert_string_equal(verify(1, NOW), "none");
+    assert_true(answer.kept);
+}
+
+/* Without this a terminal whose disk was full for a moment calls valid, after its battery came
+ * loose, what it knew to be seized or revoked. */
+static void what_was_not_stored_is_not_forgotten(void **state)
+{
+    (void)state;
+    struct city_list list = list_of(LIST_URI);
+    list.issued_at = NOW - 60;
+    list.bits = 2;
+    medium.fault = MEDIUM_FULL;
+    medium.at = medium.writes + 1;
+    assert_int_equal(take_list(0, &list, NOW), JWBT_ERR_STORAGE);
+    assert_string_equal(verify(1, NOW), "licence_seized");
+    start(false);
+    assert_string_equal(verify(1, NOW), "status_unavailable");
+    assert_int_equal(take_list(0, &list, NOW), JWBT_OK);
+    assert_string_equal(verify(1, NOW), "licence_seized");
+
+    b.bundle.version++;
+    bundle_revoke(&b.bundle, &city->keys[CODE_A].key);
+    medium.at = medium.writes + 1;
+    assert_int_equal(take_bundle(NOW), JWBT_ERR_STORAGE);
+    assert_string_equal(verify(1, NOW), "key_revoked");
+    start(false);
+    assert_string_equal(verify(1, NOW), "key_revoked");
 }
 
 /* Without this a partner could let two people in with one display. */
@@ -461,6 +509,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(enrolled_again_it_forgets_the_time, fresh, finish),
         cmocka_unit_test_setup_teardown(scans_are_delivered_once, fresh, finish),
         cmocka_unit_test_setup_teardown(full_of_scans, fresh, finish),
+        cmocka_unit_test_setup_teardown(forgeries_leave_room, fresh, finish),
+        cmocka_unit_test_setup_teardown(what_was_not_stored_is_not_forgotten, fresh, finish),
         cmocka_unit_test_setup_teardown(a_display_counts_once, fresh, finish),
         cmocka_unit_test_setup_teardown(commercial_cryptography, fresh, finish),
         cmocka_unit_test_setup_teardown(options_out_of_range, fresh, finish),

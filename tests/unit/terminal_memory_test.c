@@ -97,7 +97,7 @@ static void verifying_allocates_nothing(void **state)
         const struct code_claims claims = claims_of(1);
         const struct bytes text = code_text(&claims, city, CODE_A);
         struct crypto_aead *aead = crypto.aead_create(CRYPTO_AES_256_GCM, secret);
-        struct scans_record record = {.kind = SCANS_SCAN, .mark = NOW};
+        struct scans_record record = {.kind = SCANS_SCAN, .mark = NOW, .authentic = true};
         const struct offline_state at = {&knowledge, &scans, false};
         know(&crypto, city);
         assert_int_equal(scans_init(&scans, &crypto, aead, &storage, 2), JWBT_OK);
