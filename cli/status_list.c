@@ -54,9 +54,14 @@ static struct bytes text_of(const json_t *object, const char *name)
                                 : (struct bytes){NULL, 0};
 }
 
-static int64_t number_of(const json_t *object, const char *name)
+/* 0 when there is none. False: no number that could be a time, or too large for one. */
+static bool take_number(const json_t *object, const char *name, int64_t *number)
 {
-    return (int64_t)json_number_value(json_object_get(object, name));
+    const json_t *given = json_object_get(object, name);
+    const double value = json_number_value(given);
+    const bool good = !given || (json_is_number(given) && value >= 0 && value <= UINT32_MAX);
+    *number = good ? (int64_t)value : 0;
+    return good;
 }
 
 /* What our own writer puts there; others have no such claim. */
@@ -92,13 +97,16 @@ static bool read_jwt(struct bytes text, struct list *list)
     list->decoded = check_alloc(encoded.len + 1);
     buf_init(&lst, list->decoded, encoded.len);
     token->subject = text_of(list->claims, "sub");
-    token->issued_at = number_of(list->claims, "iat");
-    token->expires_at = number_of(list->claims, "exp");
-    token->ttl_s = (uint32_t)number_of(list->claims, "ttl");
-    token->bits = (unsigned)number_of(status_list, "bits");
+    int64_t ttl_s, bits;
+    if (!take_number(list->claims, "iat", &token->issued_at) ||
+        !take_number(list->claims, "exp", &token->expires_at) ||
+        !take_number(list->claims, "ttl", &ttl_s) || !take_number(status_list, "bits", &bits))
+        return false;
+    token->ttl_s = (uint32_t)ttl_s;
+    token->bits = (unsigned)bits;
     read_revoked(list->claims, token);
-    const unsigned bits = token->bits;
-    if (encoded.len == 0 || !buf_put_from_base64url(&lst, encoded) ||
+    if (token->subject.len == 0 || !json_object_get(list->claims, "iat") || encoded.len == 0 ||
+        !buf_put_from_base64url(&lst, encoded) ||
         !(bits == 1 || bits == 2 || bits == 4 || bits == 8))
         return false;
     token->lst = buf_bytes(&lst);

@@ -9,8 +9,8 @@ const vectors = JSON.parse(source('tests/vectors/status_lists.json'));
 const WORDS = ['valid', 'invalid', 'suspended', 'application-specific'];
 const wordOf = (value) => WORDS[value] ?? (value >= 12 && value < 16 ? WORDS[3] : 'unregistered');
 const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-const jwtOf = ({ bits, lst }) => [part({ alg: 'ES256', kid: '12', typ: 'statuslist+jwt' }),
-  part({ sub: 'https://example.com/statuslists/1', iat: 1686920170, status_list: { bits, lst } }),
+const jwtOf = ({ bits, lst }, claims = {}) => [part({ alg: 'ES256', kid: '12', typ: 'statuslist+jwt' }),
+  part({ sub: 'https://example.com/statuslists/1', iat: 1686920170, status_list: { bits, lst }, ...claims }),
   Buffer.alloc(64).toString('base64url')].join('.');
 
 test('lists of others would be read wrongly: the draft\'s say what it says, of every width', async (t) => {
@@ -44,12 +44,15 @@ test('tokens of others would not be read: with a tag and without, as octets, hex
     }
     assert.match(await site.jwb('status-list', 'show', site.path('list')), / {4}1 {2}invalid {15}9\n[^]*Nothing of this was checked/);
   }
-  for (const content of ['', 'hello', '{}', 'ey', 'eyJ9.eyJ9.', cutOff(vectors.tokens[0].cose)]) {
-    site.write('list', content);
-    const out = await site.tryJwb('status-list', 'show', site.path('list'));
-    assert.deepEqual([out.code, out.stdout], [1, ''], content);
-    assert.match(out.stderr, /is no status list token/);
-  }
+  const impossible = [{ sub: undefined }, { sub: 7 }, { iat: undefined }, { iat: 99999999999999 }, { iat: -1 }, { iat: '1686920170' },
+    { exp: 1e300 }, { ttl: 1e300 }].map((claims) => jwtOf(vectors.lists[0], claims));
+  for (const content of ['', 'hello', '{}', 'ey', 'eyJ9.eyJ9.', cutOff(vectors.tokens[0].cose), ...impossible])
+    for (const form of [[], ['--json']]) {
+      site.write('list', content);
+      const out = await site.tryJwb('status-list', 'show', site.path('list'), ...form);
+      assert.deepEqual([out.code, out.stdout], [1, ''], content);
+      assert.match(out.stderr, /is no status list token/);
+    }
 });
 const cutOff = (hex) => hex.slice(0, -2);
 
