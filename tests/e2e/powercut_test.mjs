@@ -1,9 +1,11 @@
 // A power cut at every write of a sync. strace kills jwb-terminal as it enters the Nth call of each kind that writes:
 // before that call, after the one before. Without FAULT_ROUNDS, of the many that open a file only every eighth.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import test from 'node:test';
 import { decode as cbor } from 'cborg';
 import { octetsOf } from './lib/forge.mjs';
+import { OauthSite } from './lib/oauth.mjs';
 import { Site, until } from './lib/site.mjs';
 import { Between, Terminal } from './lib/terminal.mjs';
 import { makeBundle, makeTrust } from './lib/trust.mjs';
@@ -97,4 +99,41 @@ test('whenever a sync is cut off, the terminal starts, is not older, and permits
   const delivered = (await site.evidence()).filter((r) => r.kind === 'offline_scan').map((r) => r.reference.split(' ')[0]);
   assert.deepEqual(delivered.length, new Set(delivered).size);
   assert.equal(delivered.length, codes.length);
+});
+
+// A killed process leaves to the disk what it had written; a battery that comes loose leaves what was synced.
+// If this fails, half a file stands where a whole one was, or a scan that was answered is forgotten.
+test('what takes a file\'s place has been synced, so has its name, and a scan before it is answered', async (t) => {
+  const { site, gateway, origin } = await OauthSite.start(t, { licences: 20 });
+  await makeTrust(site);
+  const terminal = (await Terminal.ready(t, site, origin)).copy('traced'), code = await gateway.display(await site.token('holder'));
+  fs.rmSync(terminal.path('list-0')); // to be fetched again
+  const trace = terminal.path('../trace'), folder = fs.realpathSync(terminal.folder), seen = { renamed: 0, appended: 0 };
+  for (const args of [['sync', '--force'], ['verify', '--offline', code]]) {
+    const out = await terminal.run(...args, { under: ['strace', '-f', '-y', '-o', trace, '-e',
+      'trace=openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2'] });
+    assert.ok([0, 1].includes(out.code), out.stderr);
+    const dirty = new Set();
+    for (const line of fs.readFileSync(trace, 'utf8').split('\n')) {
+      const [, call, rest] = /^\d+ +(\w+)\((.*)\) += \d+/.exec(line) ?? [];
+      const file = /^\d+<([^>]+)>/.exec(rest ?? '')?.[1];
+      const inside = file === folder || file?.startsWith(`${folder}/`);
+      if (/^rename/.test(call)) {
+        const [, from, to] = /"([^"]+)".*"([^"]+)"/.exec(rest);
+        assert.ok(!dirty.has(`${folder}/${from}`), `${from} was not synced when it became ${to}`);
+        dirty.add(folder);
+        seen.renamed += 1;
+      } else if (inside && /^f(data)?sync$/.test(call)) {
+        dirty.delete(file);
+      } else if (inside && /write|ftruncate/.test(call)) {
+        assert.ok(!dirty.has(folder), `${file} was written before the name of what came before it was synced`);
+        dirty.add(file);
+        seen.appended += file.endsWith('/scans');
+      } else if (call === 'write' && rest.startsWith('1<')) {
+        assert.deepEqual([...dirty], [], `not synced when it told: ${rest}`);
+      }
+    }
+    assert.deepEqual([...dirty], [], `not synced at the end of ${args[0]}`);
+  }
+  assert.ok(seen.renamed >= 2 && seen.appended >= 1, JSON.stringify(seen));
 });
