@@ -113,7 +113,8 @@ static bool check_witnesses(struct log_call *call, const char *const *witnesses)
     char text[1024];
     struct buf why = BUF_OVER(text);
     uint64_t size, removed;
-    if (tlog_verify(call->reader, NULL, buf_bytes(&note), &size, &removed, &why) == TLOG_OK)
+    if (tlog_verify(call->reader, &call->verifier, buf_bytes(&note), &size, &removed, &why) ==
+        TLOG_OK)
         return true;
     command_failed("%s: %s", call->folder, buf_cstr(&why));
     return false;
@@ -142,7 +143,7 @@ static bool verify(struct log_call *call, const char *older_path, const char *co
         return false;
     }
     printf("%s: %llu entries, %llu of them removed after their time; every hash and the "
-           "checkpoint's signature are right\n",
+           "signatures of state and checkpoint are right\n",
            call->verifier.name, (unsigned long long)size, (unsigned long long)removed);
     if (older_path)
         printf("it grew from %s (%llu entries)\n", older_path, (unsigned long long)checkpoint.size);

@@ -145,9 +145,10 @@ static bool write_state(struct tlog *log)
     for (size_t i = 0; i < log->source_count; i++)
         if (!log->sources[i].forgotten)
             state->cursors[state->cursor_count++] = log->sources[i].cursor;
-    tlog_state_write(state, &out);
+    bool ok = tlog_state_write(state, &log->signer, &out) == CRYPTO_OK;
     CHECK(buf_ok(&out));
-    return tlog_batch_put(&log->batch, "state.new", false, buf_bytes(&out), bytes_of(NULL, 0));
+    return ok &&
+           tlog_batch_put(&log->batch, "state.new", false, buf_bytes(&out), bytes_of(NULL, 0));
 }
 
 /* ---- committing ----------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* The evidence log on disk: a folder as C2SP tlog-tiles lays it out (tiles of 256 hashes, bundles
  * of 256 entries, a checkpoint), so that any web server can publish it and any reader of the
- * specification can check it. Beside that a file `state`, which alone says what is in the log: what
- * lies behind it was left by a crash and is written again.
+ * specification can check it. Beside that a file `state`, signed, which alone says what is in the
+ * log: what lies behind it was left by a crash and is written again.
  *
  *   checkpoint                   the newest, signed by the log, with the cosignatures that came
  *   checkpoint.witnessed         the newest that every witness has cosigned; none before the first
@@ -41,8 +41,9 @@ struct tlog_cursor {
 /* ---- writing ---- */
 struct tlog;
 /* Opens or makes the log in `folder` (made 0700 if missing) and takes its lock. Recovers: what is
- * behind `state` is forgotten. The signer is copied. DAMAGED with a sentence in `why` when what
- * `state` says is not what is there, or the checkpoint is of another origin. */
+ * behind `state` is forgotten. The signer is copied. DAMAGED with a sentence in `why` when
+ * `state` was not signed with this key or what it says is not what is there, or the checkpoint is
+ * of another origin. */
 enum tlog_error tlog_open(const char *folder, const struct note_signer *signer, struct tlog **log,
                           struct buf *why);
 void tlog_close(struct tlog **log);
@@ -76,7 +77,8 @@ struct tlog_reader;
 /* MISSING: there is no log. */
 enum tlog_error tlog_reader_open(const char *folder, struct tlog_reader **reader);
 void tlog_reader_close(struct tlog_reader **reader);
-/* What `state` says now; *cursors: as many as there are, at most TLOG_CURSORS_MAX (may be NULL). */
+/* What `state` says now, whoever signed it: tlog_verify knows. *cursors: as many as there are, at
+ * most TLOG_CURSORS_MAX (may be NULL). */
 enum tlog_error tlog_read_state(struct tlog_reader *reader, uint64_t *size,
                                 struct merkle_hash *root, struct tlog_cursor *cursors,
                                 size_t *cursor_count);
@@ -112,10 +114,11 @@ enum tlog_error tlog_each_run(struct tlog_reader *reader, const char *source,
                               bool (*each)(void *context, const struct tlog_run *run),
                               void *context);
 
-/* Walks all of it: every hash from the entries up to the root, the root and the signature of the
- * checkpoint. TLOG_ERR_DAMAGED with the first fault in `why`, by its index where it has one.
- * `older` (may be empty): a checkpoint that somebody kept, which this log must have grown from;
- * verifier NULL: signatures are not checked. `removed`: how many entries are there by hash alone.
+/* Walks all of it: every hash from the entries up to the root, the root and the signatures of
+ * state and checkpoint. TLOG_ERR_DAMAGED with the first fault in `why`, by its index where it has
+ * one. `older` (may be empty): a checkpoint that somebody kept, which this log must have grown
+ * from; verifier NULL: signatures are not checked. `removed`: how many entries are there by hash
+ * alone.
  */
 enum tlog_error tlog_verify(struct tlog_reader *reader, const struct note_verifier *verifier,
                             struct bytes older, uint64_t *size, uint64_t *removed, struct buf *why);

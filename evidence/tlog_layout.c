@@ -158,17 +158,44 @@ enum tlog_error tlog_bundle_read(int folder, uint64_t index, unsigned width,
 #define STATE_FIRST BYTES("jwb-log-state/1")
 #define CRC_DIGITS  8
 
-void tlog_state_write(const struct tlog_state *state, struct buf *out)
+/* What is signed: no note has a NUL, so that no signature is good for both. */
+static void signed_write(const struct tlog_state *state, struct buf *out)
 {
+    buf_put_u8(out, 0);
     buf_put(out, STATE_FIRST);
-    buf_put_u8(out, '\n');
-    note_number_write(state->size, out);
-    buf_put_u8(out, '\n');
+    buf_printf(out, "\n%s\n%" PRIu64 "\n", state->origin, state->size);
     note_base64_write(bytes_of(state->root.octets, MERKLE_HASH_BYTES), out);
     buf_put_u8(out, '\n');
     for (size_t i = 0; i < state->cursor_count; i++)
         buf_printf(out, "%" PRIu64 " %s\n", state->cursors[i].position, state->cursors[i].source);
+    CHECK(buf_ok(out));
+}
+
+enum crypto_result tlog_state_write(struct tlog_state *state, const struct note_signer *signer,
+                                    struct buf *out)
+{
+    uint8_t storage[TLOG_STATE_BYTES_MAX];
+    struct buf text = BUF_OVER(storage);
+    memcpy(state->origin, signer->verifier.name, sizeof state->origin);
+    signed_write(state, &text);
+    enum crypto_result result =
+        crypto_ed25519_sign(signer->seed, buf_bytes(&text), state->signature);
+    buf_put(out, bytes_from(buf_bytes(&text), 1));
+    note_base64_write(bytes_of(state->signature, sizeof state->signature), out);
+    buf_put_u8(out, '\n');
     buf_printf(out, "%08" PRIx32 "\n", crc32c_of(buf_bytes(out)));
+    return result;
+}
+
+enum crypto_result tlog_state_check(const struct tlog_state *state,
+                                    const struct note_verifier *verifier)
+{
+    uint8_t storage[TLOG_STATE_BYTES_MAX];
+    struct buf text = BUF_OVER(storage);
+    if (strcmp(state->origin, verifier->name) != 0)
+        return CRYPTO_MISMATCH;
+    signed_write(state, &text); /* a state has one form */
+    return crypto_ed25519_verify(verifier->public_key, buf_bytes(&text), state->signature);
 }
 
 static bool cursor_read(struct bytes line, struct tlog_cursor *cursor)
@@ -186,18 +213,54 @@ static bool cursor_read(struct bytes line, struct tlog_cursor *cursor)
     return true;
 }
 
-static bool state_parse(struct bytes text, struct tlog_state *state)
+static bool origin_read(struct bytes line, char origin[NOTE_NAME_BYTES_MAX + 1])
 {
-    char crc[CRC_DIGITS + 2];
-    struct bytes line;
-    if (text.len < CRC_DIGITS + 1)
+    if (line.len == 0 || line.len > NOTE_NAME_BYTES_MAX || memchr(line.data, 0, line.len))
         return false;
-    struct bytes rest = bytes_of(text.data, text.len - CRC_DIGITS - 1);
-    snprintf(crc, sizeof crc, "%08" PRIx32 "\n", crc32c_of(rest));
-    if (!bytes_equal(bytes_from(text, rest.len), bytes_str(crc)) || !note_line_next(&rest, &line) ||
-        !bytes_equal(line, STATE_FIRST) || !note_line_next(&rest, &line) ||
-        !note_number_read(line, &state->size) || !note_line_next(&rest, &line) ||
-        !note_hash_read(line, &state->root))
+    memcpy(origin, line.data, line.len);
+    origin[line.len] = 0;
+    return true;
+}
+
+/* Takes the last line off *text, without its newline. */
+static bool last_line_take(struct bytes *text, struct bytes *line)
+{
+    if (text->len == 0 || text->data[text->len - 1] != '\n')
+        return false;
+    size_t from = text->len - 1;
+    while (from > 0 && text->data[from - 1] != '\n')
+        from--;
+    *line = bytes_of(text->data + from, text->len - 1 - from);
+    text->len = from;
+    return true;
+}
+
+/* A cursor's line has a space, and is no base64. */
+static void signature_take(struct bytes *text, uint8_t signature[CRYPTO_ED25519_SIGNATURE_BYTES])
+{
+    struct bytes rest = *text, line;
+    struct buf out;
+    buf_init(&out, signature, CRYPTO_ED25519_SIGNATURE_BYTES);
+    if (last_line_take(&rest, &line) && note_base64_read(line, &out) && out.len == out.cap)
+        *text = rest;
+    else
+        memset(signature, 0, CRYPTO_ED25519_SIGNATURE_BYTES);
+}
+
+static bool state_parse(struct bytes rest, struct tlog_state *state)
+{
+    char crc[CRC_DIGITS + 1];
+    struct bytes line;
+    if (!last_line_take(&rest, &line))
+        return false;
+    snprintf(crc, sizeof crc, "%08" PRIx32, crc32c_of(rest));
+    if (!bytes_equal(line, bytes_str(crc)))
+        return false;
+    signature_take(&rest, state->signature);
+    if (!note_line_next(&rest, &line) || !bytes_equal(line, STATE_FIRST) ||
+        !note_line_next(&rest, &line) || !origin_read(line, state->origin) ||
+        !note_line_next(&rest, &line) || !note_number_read(line, &state->size) ||
+        !note_line_next(&rest, &line) || !note_hash_read(line, &state->root))
         return false;
     state->cursor_count = 0;
     while (note_line_next(&rest, &line))

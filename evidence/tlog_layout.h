@@ -2,11 +2,13 @@
  *
  * Tiles, bundles and checkpoints are C2SP's (tlog-tiles, tlog-checkpoint). Ours are
  *
- * state  lines: "jwb-log-state/1", size, root in base64, "POSITION SOURCE" for each cursor, and
- * last the CRC-32C of all before it, 8 hexadecimal digits runs/  a file for each source, named by
- * the first half of its name's SHA-256; integers are little-endian: header  0 "JWBR"   4 version
- * u32   8 the source's name, NULs behind it   200 zeros to 256 run     0 position u64   8 next u64
- * 16 index u64   24 count u32   28 CRC-32C of these */
+ * state  lines: "jwb-log-state/1", origin, size, root in base64, "POSITION SOURCE" for each cursor;
+ *        the signature of a NUL and all lines before it by the log's key, base64; the CRC-32C of
+ *        all before it, 8 hexadecimal digits
+ * runs/  a file for each source, named by the first half of its name's SHA-256; integers are
+ *        little-endian:
+ *   header  0 "JWBR"   4 version u32   8 the source's name, NULs behind it   200 zeros to 256
+ *   run     0 position u64   8 next u64   16 index u64   24 count u32   28 CRC-32C of these */
 #ifndef EVIDENCE_TLOG_LAYOUT_H
 #define EVIDENCE_TLOG_LAYOUT_H
 
@@ -37,14 +39,24 @@ enum tlog_error tlog_bundle_read(int folder, uint64_t index, unsigned width,
 
 /* ---- state ---- */
 struct tlog_state {
+    char origin[NOTE_NAME_BYTES_MAX + 1];
     uint64_t size;
     struct merkle_hash root;
     size_t cursor_count;
     struct tlog_cursor cursors[TLOG_CURSORS_MAX];
+    uint8_t signature[CRYPTO_ED25519_SIGNATURE_BYTES]; /* of what was read; zeros: it had none */
 };
-#define TLOG_STATE_BYTES_MAX (128 + TLOG_CURSORS_MAX * (TLOG_SOURCE_BYTES_MAX + 22))
-void tlog_state_write(const struct tlog_state *state, struct buf *out);
+#define TLOG_STATE_BYTES_MAX                                                                       \
+    (256 + NOTE_NAME_BYTES_MAX + TLOG_CURSORS_MAX * (TLOG_SOURCE_BYTES_MAX + 22))
+/* Signed under the signer's name, whatever the origin in *state. */
+enum crypto_result tlog_state_write(struct tlog_state *state, const struct note_signer *signer,
+                                    struct buf *out);
+/* The signature is not looked at. */
 enum tlog_error tlog_state_read(int folder, struct tlog_state *state);
+/* Of what was read: was it signed by this key, under its name? */
+enum crypto_result tlog_state_check(const struct tlog_state *state,
+                                    const struct note_verifier *verifier);
+#define TLOG_STATE_UNSIGNED "the state has no good signature by this log's key"
 
 /* ---- the edge: the last tile of each level, as far as it is there ---- */
 struct tlog_edge {

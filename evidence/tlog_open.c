@@ -45,6 +45,8 @@ static enum tlog_error state_load(struct tlog *log, const char *folder, struct b
         return tlog_tell(why, folder, "there is a log, and no state", TLOG_ERR_DAMAGED);
     if (error)
         return tlog_tell(why, folder, "its state can't be read", error);
+    if (tlog_state_check(&log->state, &log->signer.verifier) != CRYPTO_OK)
+        return tlog_tell(why, folder, TLOG_STATE_UNSIGNED, TLOG_ERR_DAMAGED);
     log->size = log->edge.size = log->state.size;
     log->root = log->state.root;
     for (; log->source_count < log->state.cursor_count; log->source_count++)

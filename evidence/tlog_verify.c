@@ -178,6 +178,19 @@ static bool read_notes(struct walk *walk, struct notes *notes)
     return true;
 }
 
+/* It vouches for what lies behind the newest checkpoint. */
+static bool read_state(struct walk *walk, const struct note_verifier *verifier)
+{
+    enum tlog_error error = tlog_read_state(walk->reader, &walk->size, &walk->root, NULL, NULL);
+    if (error)
+        return fault(walk, as_damage(error), "the state: %s", tlog_error_text(error));
+    enum crypto_result good =
+        verifier ? tlog_state_check(&walk->reader->state, verifier) : CRYPTO_OK;
+    return good == CRYPTO_OK ||
+           fault(walk, good == CRYPTO_MISMATCH ? TLOG_ERR_DAMAGED : TLOG_ERR_CRYPTO, "%s",
+                 TLOG_STATE_UNSIGNED);
+}
+
 enum tlog_error tlog_verify(struct tlog_reader *reader, const struct note_verifier *verifier,
                             struct bytes older, uint64_t *size, uint64_t *removed, struct buf *why)
 {
@@ -187,16 +200,11 @@ enum tlog_error tlog_verify(struct tlog_reader *reader, const struct note_verifi
     walk->why = why;
     for (unsigned level = 0; level < TLOG_LEVELS; level++)
         reader->tiles[level].width = 0; /* what lies on disk now */
-    bool ok = read_notes(walk, notes);
-    if (ok) {
-        enum tlog_error error = tlog_read_state(reader, &walk->size, &walk->root, NULL, NULL);
-        ok = !error || fault(walk, as_damage(error), "the state: %s", tlog_error_text(error));
-    }
-    ok = ok && walk_tree(walk) &&
-         check_note(walk, "the checkpoint", buf_bytes(&notes->newest), verifier) &&
-         (notes->witnessed.len == 0 ||
-          check_note(walk, "the witnessed checkpoint", buf_bytes(&notes->witnessed), verifier)) &&
-         (older.len == 0 || check_note(walk, "the older checkpoint", older, verifier));
+    bool ok = read_notes(walk, notes) && read_state(walk, verifier) && walk_tree(walk) &&
+              check_note(walk, "the checkpoint", buf_bytes(&notes->newest), verifier) &&
+              (notes->witnessed.len == 0 || check_note(walk, "the witnessed checkpoint",
+                                                       buf_bytes(&notes->witnessed), verifier)) &&
+              (older.len == 0 || check_note(walk, "the older checkpoint", older, verifier));
     *size = walk->size;
     *removed = walk->removed;
     enum tlog_error error = walk->error;

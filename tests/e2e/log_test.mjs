@@ -6,8 +6,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
+import { leafOf, readBundle, rootOf } from '../independent/tlog.mjs';
 import { chance } from './lib/faults.mjs';
 import { Hooks } from './lib/hooks.mjs';
+import { crc32c } from './lib/journal.mjs';
 import { Site, until } from './lib/site.mjs';
 
 const run = promisify(execFile);
@@ -203,6 +205,42 @@ test('whoever changes the log is found: by itself, or by a checkpoint that someb
   fs.copyFileSync(path.join(log, 'checkpoint'), site.path('new.txt'));
   const compared = await site.tryJwb('evidence', 'consistency', kept, site.path('new.txt'));
   assert.deepEqual([compared.code, /rewritten/.test(compared.stderr)], [1, true]);
+});
+
+// Its checkpoint is put back to an older one, which the log signed; all that lies behind is made anew, but signatures.
+test('a tail that was rewritten without the log\'s key is found, and no gateway signs it', async (t) => {
+  const site = await Site.start(t, { licences: 20, config: { evidence: { checkpoint_ms: 50 } } });
+  const log = site.path('evidence-gateway/log'), file = (name) => path.join(log, name);
+  const look = async () => { for (let i = 0; i < 10; i++) await site.gateway.verify('no code'); await caughtUp(site); };
+  await look();
+  const older = fs.readFileSync(file('checkpoint'));
+  const signed = Number(older.toString().split('\n')[1]);
+  await look();
+  await site.gateway.stop();
+  const state = fs.readFileSync(file('state'), 'utf8').split('\n').slice(0, -2);
+  const [, count, former] = fs.readFileSync(file('checkpoint'), 'utf8').split('\n'), size = Number(count);
+  const entries = readBundle(fs.readFileSync(file(`tile/entries/000.p/${size}`)));
+  const [gone] = entries.splice(signed + 2, 1);
+  entries.push(gone); // cut out, and put behind all others
+  const leaves = entries.map(leafOf), root = rootOf(leaves).toString('base64');
+  fs.writeFileSync(file(`tile/entries/000.p/${size}`),
+    Buffer.concat(entries.flatMap((entry) => [Buffer.from([entry.length >> 8, entry.length & 255]), entry])));
+  fs.writeFileSync(file(`tile/0/000.p/${size}`), Buffer.concat(leaves));
+  const lines = Buffer.from(state.map((line) => `${line === former ? root : line}\n`).join(''));
+  fs.writeFileSync(file('state'), Buffer.concat([lines, Buffer.from(`${crc32c(lines).toString(16).padStart(8, '0')}\n`)]));
+  fs.writeFileSync(file('checkpoint'), older);
+
+  const key = (await site.jwb('evidence', 'key')).trim();
+  for (const args of [[], ['--log', log, '--key', key]]) {
+    const found = await verifyLog(site, ...args);
+    assert.deepEqual([found.code, found.stdout], [1, '']);
+    assert.match(found.stderr, /the state has no good signature by this log's key/);
+  }
+  const restored = await site.tryJwb('registry', 'restored');
+  assert.deepEqual([restored.code, /no good signature/.test(restored.stderr)], [1, true]);
+  site.gateway = await site.startGateway('gateway');
+  await until(() => site.gateway.metric('log_trouble'), (trouble) => trouble === 1);
+  assert.deepEqual(fs.readFileSync(file('checkpoint')), older, 'nothing of it is signed');
 });
 
 test('what a request left is proved to whoever has the key, without us', async (t) => {

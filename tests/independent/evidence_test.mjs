@@ -10,7 +10,7 @@ import test, { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
   checkConsistency, checkpointText, cosign, COSIGNATURE, ED25519, leafOf, makeSigner, openNote, pathOf,
-  readAddCheckpoint, readCheckpoint, readKey, readProof, readTree, resources, rootOf, rootOfPath, signNote, tilePath,
+  readAddCheckpoint, readCheckpoint, readKey, readProof, readState, readTree, resources, rootOf, rootOfPath, signNote, tilePath,
   writeProof,
 } from './tlog.mjs';
 
@@ -63,6 +63,16 @@ test('the reader finds what was changed', () => {
     const altered = Buffer.from(note);
     altered[at] ^= 1;
     assert.throws(() => openNote(altered, [key]));
+  }
+});
+
+// Broken: whoever has a log's key and nothing else of ours could not tell what lies behind its checkpoint.
+test('the state is signed as the text says', () => {
+  for (const [size, { folder, key, checkpoint: { root } }] of logs) {
+    const state = readFileSync(join(folder, 'state'));
+    assert.deepEqual(readState(state, key), { size, root });
+    state[state.indexOf(`\n${size}\n`) + 1] ^= 1;
+    assert.throws(() => readState(state, key));
   }
 });
 

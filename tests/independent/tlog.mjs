@@ -119,6 +119,18 @@ export function readCheckpoint(text) {
   return { origin, size: number(size), root: hash(root) };
 }
 
+// The log's own file, of which docs/PROTOCOL.md is the text: the tree that the log's key vouches for.
+export function readState(octets, { name, key }) {
+  const [format, origin, size, root, ...more] = octets.toString().slice(0, -1).split('\n');
+  const [signature, crc] = more.splice(-2);
+  assert.deepEqual([format, origin], ['jwb-log-state/1', name]);
+  assert.match(crc, /^[0-9a-f]{8}$/);
+  for (const line of more) assert.match(line, /^[0-9]+ ./);
+  const lines = octets.subarray(0, octets.length - `${signature}\n${crc}\n`.length);
+  assert.ok(verify(null, Buffer.concat([Buffer.from([0]), lines]), key, base64(signature)));
+  return { size: number(size), root: hash(root) };
+}
+
 export const checkpointText = ({ origin, size, root }) => `${origin}\n${size}\n${root.toString('base64')}\n`;
 
 // ---------------------------------------------------------------------------------------------

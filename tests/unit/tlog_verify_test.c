@@ -1,11 +1,15 @@
 /* What somebody with access to the disk may do to a log, and that it is found, by its index where
  * it has one; and entries that were removed on purpose. */
 #include <errno.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "evidence/crc32c.h"
 #include "tests/unit/tlog_fixture.h"
 
-#define SIZE 700 /* two full bundles, and 188 entries */
+#define SIZE                  700                         /* two full bundles, and 188 entries */
+#define STATE_SIGNATURE_BYTES 89                          /* its line, the last but one */
+#define STATE_END_BYTES       (STATE_SIGNATURE_BYTES + 9) /* and the CRC's */
 
 static uint8_t storage[TLOG_BUNDLE_BYTES_MAX + 1], other_storage[TLOG_BUNDLE_BYTES_MAX + 1];
 static uint8_t older_storage[NOTE_BYTES_MAX + 1];
@@ -246,6 +250,49 @@ static void a_cut_tail_is_found(void **state)
                  "index 300: the log ends there, and the witnessed checkpoint has 400 entries");
 }
 
+/* Puts another line, or none, in the place of the state's signature. */
+static void sign_state_with(const char *folder, struct bytes line)
+{
+    const struct bytes text = read_file(path_in(folder, "state"), storage, sizeof storage);
+    struct buf out = BUF_OVER(other_storage);
+    buf_put(&out, bytes_of(text.data, text.len - STATE_END_BYTES));
+    buf_put(&out, line);
+    buf_printf(&out, "%08x\n", crc32c_of(buf_bytes(&out)));
+    write_file(path_in(folder, "state"), buf_bytes(&out));
+}
+
+/* Broken: who has the disk and not the log's key could rewrite all that lies behind an older
+ * checkpoint, and the next gateway would sign it. */
+static void a_tail_rewritten_behind_a_checkpoint_is_found(void **state)
+{
+    (void)state;
+    static const char EXPECTED[] = "the state has no good signature by this log's key";
+    const char *honest = new_log(300), *rewritten = temp_folder();
+    struct note_signer thief;
+    struct tlog *log;
+    uint8_t seed[CRYPTO_ED25519_SEED_BYTES] = {7}, line[128];
+    assert_int_equal(note_signer_init(&thief, ORIGIN, NOTE_ED25519, seed), CRYPTO_OK);
+    assert_int_equal(tlog_open(rewritten, &thief, &log, &why), TLOG_OK);
+    grow(log, 0, 300);
+    assert_int_equal(append(log, "registry", 301, 100), TLOG_OK); /* without entry 300 */
+    assert_int_equal(tlog_commit(log), TLOG_OK);
+    tlog_close(&log);
+    write_file(path_in(rewritten, "checkpoint"), checkpoint_of(honest, "checkpoint"));
+    assert_found(rewritten, bytes_of(NULL, 0), EXPECTED);
+    assert_int_equal(open_log(rewritten, &log), TLOG_ERR_DAMAGED);
+    assert_non_null(strstr(buf_cstr(&why), EXPECTED));
+    /* A good signature of another tree, and none. */
+    const struct bytes good = read_file(path_in(honest, "state"), storage, sizeof storage);
+    memcpy(line, good.data + good.len - STATE_END_BYTES, STATE_SIGNATURE_BYTES);
+    sign_state_with(rewritten, bytes_of(line, STATE_SIGNATURE_BYTES));
+    assert_found(rewritten, bytes_of(NULL, 0), EXPECTED);
+    sign_state_with(rewritten, BYTES(""));
+    assert_found(rewritten, bytes_of(NULL, 0), EXPECTED);
+    assert_int_equal(open_log(rewritten, &log), TLOG_ERR_DAMAGED);
+    assert_non_null(strstr(buf_cstr(&why), EXPECTED));
+    assert_whole(honest, 300);
+}
+
 /* Broken: who has the log's key could write another history; only somebody else's copy of a
  * checkpoint shows it. */
 static void a_rebuilt_log_is_found_by_an_older_checkpoint(void **state)
@@ -292,6 +339,25 @@ static void another_key_is_told(void **state)
     assert_int_equal(tlog_verify(reader, NULL, bytes_of(NULL, 0), &size, &removed, &why), TLOG_OK);
     assert_int_equal(size, 10);
     tlog_reader_close(&reader);
+}
+
+/* Broken: a log could not be verified while its gateway goes on. */
+static void a_log_that_grows_can_be_verified(void **state)
+{
+    (void)state;
+    const char *folder = new_log(1);
+    uint64_t size = 0, removed;
+    const pid_t writer = fork();
+    if (writer == 0) {
+        struct tlog *log = log_in(folder);
+        for (unsigned n = 1; n < 3000; n += 1 + n % 40)
+            grow(log, n, n + 1 + n % 40);
+        _exit(0);
+    }
+    while (waitpid(writer, NULL, WNOHANG) == 0)
+        if (verify_against(folder, bytes_of(NULL, 0), &size, &removed) != TLOG_OK)
+            fail_msg("%s", buf_cstr(&why));
+    assert_true(size > 1);
 }
 
 /* Broken: what cannot be read for want of a right would be called damaged. */
@@ -390,8 +456,10 @@ int main(void)
         cmocka_unit_test(missing_files_are_found),
         cmocka_unit_test(a_changed_octet_of_the_checkpoint_is_found),
         cmocka_unit_test(a_cut_tail_is_found),
+        cmocka_unit_test(a_tail_rewritten_behind_a_checkpoint_is_found),
         cmocka_unit_test(a_rebuilt_log_is_found_by_an_older_checkpoint),
         cmocka_unit_test(another_key_is_told),
+        cmocka_unit_test(a_log_that_grows_can_be_verified),
         cmocka_unit_test(what_cannot_be_read_is_not_called_damaged),
         cmocka_unit_test(removed_entries_keep_their_hashes),
         cmocka_unit_test(nothing_is_removed_from_the_last_bundle),

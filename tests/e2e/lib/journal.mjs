@@ -5,7 +5,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let i = 0; i < 8; i++) n = n & 1 ? n >>> 1 ^ 0x82F63B78 : n >>> 1;
   return n >>> 0;
 });
-function crc32c(octets) {
+export function crc32c(octets) {
   let crc = 0xFFFFFFFF;
   for (const octet of octets) crc = crc >>> 8 ^ TABLE[(crc ^ octet) & 0xFF];
   return (crc ^ 0xFFFFFFFF) >>> 0;
