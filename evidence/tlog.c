@@ -1,7 +1,6 @@
 /* Writing the log: what is appended, and the order in which it becomes durable. */
 #include "evidence/tlog_writer.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -153,38 +152,6 @@ static bool write_state(struct tlog *log)
 
 /* ---- committing ----------------------------------------------------------------------------- */
 
-/* The partial files of a tile that is full: readers find the full one. What can't be removed only
- * takes room. */
-static void remove_partial(struct tlog *log, unsigned level, uint64_t index)
-{
-    char path[TLOG_PATH_BYTES_MAX];
-    struct dirent *entry;
-    tlog_path(level, index, TLOG_TILE_HASHES, path);
-    strncat(path, ".p", sizeof path - strlen(path) - 1);
-    int folder = openat(log->folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *names = folder < 0 ? NULL : fdopendir(folder);
-    while (names && (entry = readdir(names)) != NULL)
-        if (entry->d_name[0] != '.')
-            unlinkat(folder, entry->d_name, 0);
-    if (names)
-        closedir(names);
-    if (folder >= 0)
-        unlinkat(log->folder, path, AT_REMOVEDIR);
-}
-
-static void remove_partials(struct tlog *log, uint64_t from, uint64_t to)
-{
-    for (unsigned level = 0; level < TLOG_LEVELS; level++) {
-        from /= TLOG_TILE_HASHES;
-        to /= TLOG_TILE_HASHES;
-        for (uint64_t index = from; index < to; index++) {
-            remove_partial(log, level, index);
-            if (level == 0)
-                remove_partial(log, TLOG_BUNDLES, index);
-        }
-    }
-}
-
 /* What was pending is committed, in memory as on disk. */
 static void settle(struct tlog *log)
 {
@@ -222,7 +189,7 @@ static enum tlog_error grow(struct tlog *log)
     log->unsynced = fsync(log->folder) != 0;
     if (log->unsynced)
         return TLOG_ERR_WRITE;
-    remove_partials(log, log->size, log->edge.size);
+    tlog_partials_remove_all(log->folder, log->size, log->edge.size);
     log->size = log->edge.size;
     return TLOG_OK;
 }

@@ -122,8 +122,8 @@ enum tlog_error tlog_each_run(struct tlog_reader *reader, const char *source,
  */
 enum tlog_error tlog_verify(struct tlog_reader *reader, const struct note_verifier *verifier,
                             struct bytes older, uint64_t *size, uint64_t *removed, struct buf *why);
-/* Removes the content of entries that are due (marked true) from a full bundle, for good: synced.
- */
+/* Removes the content of entries that are due (marked true) from a full bundle, for good: synced;
+ * with the partial bundles that a kill may have left beside it. */
 enum tlog_error tlog_remove(const char *folder, uint64_t bundle,
                             const bool due[TLOG_BUNDLE_ENTRIES], struct buf *why);
 

@@ -1,5 +1,6 @@
 #include "evidence/tlog_layout.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -151,6 +152,37 @@ enum tlog_error tlog_bundle_read(int folder, uint64_t index, unsigned width,
         rest = bytes_from(rest, 2 + len);
     }
     return rest.len ? TLOG_ERR_DAMAGED : TLOG_OK;
+}
+
+bool tlog_partials_remove(int folder, unsigned level, uint64_t index)
+{
+    char path[TLOG_PATH_BYTES_MAX];
+    struct dirent *entry;
+    tlog_path(level, index, TLOG_TILE_HASHES, path);
+    strncat(path, ".p", sizeof path - strlen(path) - 1);
+    int partials = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (partials < 0)
+        return errno == ENOENT;
+    DIR *names = fdopendir(partials);
+    CHECK(names);
+    while ((entry = readdir(names)) != NULL)
+        if (entry->d_name[0] != '.')
+            unlinkat(partials, entry->d_name, 0);
+    closedir(names);
+    return unlinkat(folder, path, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+void tlog_partials_remove_all(int folder, uint64_t from, uint64_t to)
+{
+    for (unsigned level = 0; level < TLOG_LEVELS; level++) {
+        from /= TLOG_TILE_HASHES;
+        to /= TLOG_TILE_HASHES;
+        for (uint64_t index = from; index < to; index++) {
+            tlog_partials_remove(folder, level, index);
+            if (level == 0)
+                tlog_partials_remove(folder, TLOG_BUNDLES, index);
+        }
+    }
 }
 
 /* ---- state ---------------------------------------------------------------------------------- */

@@ -37,6 +37,13 @@ enum tlog_error tlog_bundle_read(int folder, uint64_t index, unsigned width,
                                  uint8_t octets[TLOG_BUNDLE_BYTES_MAX],
                                  struct bytes entries[TLOG_BUNDLE_ENTRIES]);
 
+/* Removes the partial files of a tile or bundle that is full: readers find the full one. False:
+ * some are left; errno says why. */
+bool tlog_partials_remove(int folder, unsigned level, uint64_t index);
+/* The same of all that become full while a log grows so far. What is left is removed when the log
+ * is opened, or the bundle loses entries. */
+void tlog_partials_remove_all(int folder, uint64_t from, uint64_t to);
+
 /* ---- state ---- */
 struct tlog_state {
     char origin[NOTE_NAME_BYTES_MAX + 1];

@@ -133,6 +133,13 @@ static enum tlog_error checkpoint_load(struct tlog *log, const char *name, bool 
     return TLOG_OK;
 }
 
+/* What a kill left between `state` and the end of a commit. */
+static void clean_partials(struct tlog *log)
+{
+    const uint64_t from = log->size > PENDING_COUNT_MAX ? log->size - PENDING_COUNT_MAX : 0;
+    tlog_partials_remove_all(log->folder, from, log->size);
+}
+
 static enum tlog_error recover(struct tlog *log, const char *folder, struct buf *why)
 {
     bool witnessed;
@@ -147,6 +154,8 @@ static enum tlog_error recover(struct tlog *log, const char *folder, struct buf 
         error = checkpoint_load(log, "checkpoint.witnessed", &witnessed, why);
     if (!error && !tlog_runs_cut(log->folder, log->size))
         error = tlog_tell(why, folder, "runs that a crash left can't be cut off", TLOG_ERR_WRITE);
+    if (!error)
+        clean_partials(log);
     if (!error && (error = tlog_commit(log)) != TLOG_OK)
         tlog_tell(why, folder, "can't be written", error);
     return error;

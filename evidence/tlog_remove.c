@@ -40,7 +40,6 @@ static enum tlog_error remove_from(struct tlog_reader *reader, uint64_t bundle,
     char path[TLOG_PATH_BYTES_MAX];
     uint64_t size;
     size_t count;
-    bool changed = false;
     enum tlog_error error = tlog_read_state(reader, &size, &root, NULL, NULL);
     tlog_path(TLOG_BUNDLES, bundle, TLOG_BUNDLE_ENTRIES, path);
     if (!error && tlog_width(TLOG_BUNDLES, bundle, size) < TLOG_BUNDLE_ENTRIES)
@@ -49,16 +48,18 @@ static enum tlog_error remove_from(struct tlog_reader *reader, uint64_t bundle,
         error = tlog_read_bundle(reader, bundle, size, entries, &count);
     if (error)
         return tlog_tell(why, path, tlog_error_text(error), error);
+    /* They have the entries, too. First, so that a call that was cut off is repeated. */
+    if (!tlog_partials_remove(reader->folder, TLOG_BUNDLES, bundle))
+        return tlog_tell(why, path, "its partial bundles can't be removed", TLOG_ERR_WRITE);
     struct buf left;
     buf_init(&left, check_alloc(TLOG_BUNDLE_BYTES_MAX), TLOG_BUNDLE_BYTES_MAX);
     for (size_t i = 0; i < count; i++) {
         size_t len = due[i] ? 0 : entries[i].len;
-        changed |= len != entries[i].len;
         buf_put_u8(&left, (uint8_t)(len >> 8));
         buf_put_u8(&left, (uint8_t)len);
         buf_put(&left, bytes_of(entries[i].data, len));
     }
-    if (changed && !replace(reader->folder, path, buf_bytes(&left)))
+    if (!replace(reader->folder, path, buf_bytes(&left)))
         error = tlog_tell(why, path, "can't be written", TLOG_ERR_WRITE);
     free(left.data);
     return error;

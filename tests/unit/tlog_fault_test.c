@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/tlog_fixture.h"
@@ -141,6 +142,15 @@ int renameat(int from_folder, const char *from, int folder, const char *to)
     if (watching && strcmp(to, "checkpoint") == 0 && unsynced_count > 1)
         checkpoint_was_early = true; /* its own octets alone are not synced */
     return (int)syscall(SYS_renameat2, from_folder, from, folder, to, 0);
+}
+
+static bool ends_at_unlink; /* the process, as by a kill */
+
+int unlinkat(int folder, const char *path, int flags)
+{
+    if (ends_at_unlink)
+        _exit(0);
+    return (int)syscall(SYS_unlinkat, folder, path, flags);
 }
 
 int openat(int folder, const char *path, int flags, ...)
@@ -311,6 +321,32 @@ static void a_log_that_cannot_be_made_is_made_later(void **state)
     }
 }
 
+/* Broken: what a kill left of a bundle that became full would stay, and hold for ever what is
+ * removed from the full one. */
+static void partial_files_that_a_kill_left_are_removed(void **state)
+{
+    (void)state;
+    static const char *const left[] = {"tile/entries/000.p", "tile/0/000.p"};
+    const char *folder = new_log(240);
+    const pid_t writer = fork();
+    if (writer == 0) {
+        struct tlog *log = log_in(folder);
+        ends_at_unlink = true;
+        grow(log, 240, 240 + 40000);
+        _exit(1);
+    }
+    int status;
+    assert_int_equal(waitpid(writer, &status, 0), writer);
+    assert_int_equal(status, 0);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        assert_int_equal(access(path_in(folder, left[i]), F_OK), 0);
+    struct tlog *log = log_in(folder);
+    tlog_close(&log);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        assert_int_not_equal(access(path_in(folder, left[i]), F_OK), 0);
+    assert_whole(folder, 240 + 40000);
+}
+
 /* Broken: after a power failure the state would count what the disk has not, or a checkpoint would
  * have been signed of it. */
 static void the_state_comes_last_and_the_checkpoint_behind_it(void **state)
@@ -368,6 +404,7 @@ int main(void)
         cmocka_unit_test(each_failing_call_is_survived),
         cmocka_unit_test(a_crash_at_each_call_is_recovered),
         cmocka_unit_test(a_log_that_cannot_be_made_is_made_later),
+        cmocka_unit_test(partial_files_that_a_kill_left_are_removed),
         cmocka_unit_test(the_state_comes_last_and_the_checkpoint_behind_it),
         cmocka_unit_test(a_file_size_limit_is_survived),
     };

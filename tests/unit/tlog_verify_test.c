@@ -1,6 +1,7 @@
 /* What somebody with access to the disk may do to a log, and that it is found, by its index where
  * it has one; and entries that were removed on purpose. */
 #include <errno.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -424,6 +425,30 @@ static void removed_entries_keep_their_hashes(void **state)
     assert_found_at(folder, 256);
 }
 
+/* Broken: what is removed would stay beside the bundle, in partial ones that could not be removed
+ * when it became full. */
+static void nothing_removed_stays_in_partial_bundles(void **state)
+{
+    (void)state;
+    const char *folder = new_log(SIZE), *partial = path_in(folder, "tile/entries/000.p");
+    const bool due[TLOG_BUNDLE_ENTRIES] = {[3] = true};
+    assert_int_equal(mkdir(partial, 0755), 0);
+    write_file(path_in(partial, "240"), BYTES("entries"));
+    assert_int_equal(remove_due(folder, 0, due), TLOG_OK);
+    assert_int_not_equal(access(partial, F_OK), 0);
+    assert_int_equal(errno, ENOENT);
+    /* One that can't be removed is told, and the bundle left as it is for the next try. */
+    const char *deeper = path_in(path_in(folder, "tile/entries/001.p"), "folder");
+    assert_int_equal(mkdir(path_in(folder, "tile/entries/001.p"), 0755), 0);
+    assert_int_equal(mkdir(deeper, 0755), 0);
+    assert_int_equal(remove_due(folder, 1, due), TLOG_ERR_WRITE);
+    assert_non_null(
+        strstr(buf_cstr(&why), "tile/entries/001: its partial bundles can't be removed"));
+    uint64_t size, removed;
+    assert_int_equal(verify_against(folder, bytes_of(NULL, 0), &size, &removed), TLOG_OK);
+    assert_int_equal(removed, 1);
+}
+
 /* Broken: an entry would be removed while its writer still needs it, or one that is missing from
  * the last bundle would pass for removed. */
 static void nothing_is_removed_from_the_last_bundle(void **state)
@@ -462,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_log_that_grows_can_be_verified),
         cmocka_unit_test(what_cannot_be_read_is_not_called_damaged),
         cmocka_unit_test(removed_entries_keep_their_hashes),
+        cmocka_unit_test(nothing_removed_stays_in_partial_bundles),
         cmocka_unit_test(nothing_is_removed_from_the_last_bundle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
