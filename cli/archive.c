@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -9,9 +10,12 @@
 #include "cli/desk.h"
 #include "evidence/archive.h"
 #include "evidence/retention.h"
+#include "evidence/sequencer.h"
 #include "registry/event.h"
 
-#define WHY_BYTES 1024
+#define WHY_BYTES      1024
+#define POLL_NS        5000000
+#define LOGGED_WAIT_US 10000000
 
 static bool failed(enum archive_error error, struct buf *why)
 {
@@ -132,16 +136,52 @@ static bool write_package(struct archiving *e)
     return same;
 }
 
+/* The log's last event. Another process writes it: what can't be read will be. */
+static uint64_t last_logged(struct tlog_reader *log)
+{
+    struct tlog_cursor cursors[TLOG_CURSORS_MAX];
+    size_t count = TLOG_CURSORS_MAX;
+    struct merkle_hash root;
+    uint64_t size;
+    if (tlog_read_state(log, &size, &root, cursors, &count) == TLOG_OK)
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(cursors[i].source, SEQUENCER_REGISTRY) == 0)
+                return cursors[i].position - 1;
+    return 0;
+}
+
+/* All events are in the log. */
+static bool wait_logged(struct archiving *e)
+{
+    const uint64_t began_us = clock_mono_us();
+    struct tlog_reader *log;
+    uint64_t number;
+    if (!desk_read(registry_last_event(e->desk.reader, &number)))
+        return false;
+    bool logged = tlog_reader_open(e->log, &log) == TLOG_OK;
+    while (logged && last_logged(log) < number) {
+        logged = clock_mono_us() - began_us < LOGGED_WAIT_US;
+        nanosleep(&(struct timespec){0, POLL_NS}, NULL);
+    }
+    tlog_reader_close(&log);
+    if (!logged)
+        command_failed("nothing was removed: its evidence is not in the log, which a gateway "
+                       "that runs would have taken it into");
+    return logged;
+}
+
 /* Before anything is removed: nothing goes without evidence of it. */
 static bool note_package(struct archiving *e)
 {
-    char text[2 * CRYPTO_HASH_BYTES];
-    struct buf reference = BUF_OVER(text);
+    char text[2 * CRYPTO_HASH_BYTES], count_text[24];
+    struct buf reference = BUF_OVER(text), count = BUF_OVER(count_text);
     buf_put_hex(&reference, bytes_of(e->report.manifest, sizeof e->report.manifest));
-    struct registry_change change = {.kind = CHANGE_NOTE,
-                                     .event_kind = EVENT_ARCHIVED,
-                                     .actor = {.reference = buf_bytes(&reference)}};
-    return desk_commit(&e->desk, &change, "");
+    buf_printf(&count, "%llu", (unsigned long long)e->report.entries);
+    struct registry_change change = {
+        .kind = CHANGE_NOTE,
+        .event_kind = EVENT_ARCHIVED,
+        .actor = {.purpose = buf_bytes(&count), .reference = buf_bytes(&reference)}};
+    return desk_commit(&e->desk, &change, "") && wait_logged(e);
 }
 
 /* The journals of the gateways that share the log; others' entries are in other logs. */

@@ -504,9 +504,9 @@ const struct command commands[] = {
      command_evidence_list},
     {"evidence verify", "[--checkpoint FILE] [--witness KEY]... [--log FOLDER] [--key KEY]",
      "Check the evidence log from its first entry to its last",
-     "Every entry, every hash, the newest checkpoint and its signature. Without an older checkpoint\n"
-     "or a witness's cosignature it can't be told from a log that was rewritten as a whole by who\n"
-     "has its key.\n"
+     "Every entry, every hash, the signatures of state and newest checkpoint, and whether archives\n"
+     "account for what was removed. Without an older checkpoint or a witness's cosignature it can't\n"
+     "be told from a log that was rewritten as a whole by who has its key.\n"
      "\n"
      "  --checkpoint FILE    one that was kept: the log must have grown from it\n"
      "  --witness KEY        a witness's verifier key, which must have cosigned; may be repeated\n"
@@ -552,9 +552,9 @@ const struct command commands[] = {
      "\n"
      "  --before DATE        2027-01-01, or a time\n"
      "  --out FOLDER         the package; must not be there yet\n"
-     "  --remove             then, once it was read back and its manifest's hash is evidence, remove\n"
-     "                       from the log and the journals what is in it. If that is cut off, do it\n"
-     "                       again with another folder\n"
+     "  --remove             then, once it was read back and the log has the evidence of it, which\n"
+     "                       takes a gateway that runs, remove from the log and the journals what\n"
+     "                       is in it. If that is cut off, do it again with another folder\n"
      CONFIG_OPTION
      "\n"
      "Example: jwb archive export --before 2024-01-01 --out /srv/archive/2023 --remove\n",

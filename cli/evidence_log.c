@@ -9,8 +9,8 @@
 #include "cli/command.h"
 #include "cli/desk.h"
 #include "cli/evidence.h"
+#include "evidence/audit.h"
 #include "evidence/entry.h"
-#include "evidence/tlog.h"
 
 #define PROOF_BYTES_MAX   (NOTE_BYTES_MAX + 8192)
 #define REQUEST_HEX_CHARS 16
@@ -112,9 +112,8 @@ static bool check_witnesses(struct log_call *call, const char *const *witnesses)
     /* What they cosigned must be what lies here. */
     char text[1024];
     struct buf why = BUF_OVER(text);
-    uint64_t size, removed;
-    if (tlog_verify(call->reader, &call->verifier, buf_bytes(&note), &size, &removed, &why) ==
-        TLOG_OK)
+    struct audit audit;
+    if (audit_log(call->reader, &call->verifier, buf_bytes(&note), &audit, &why) == TLOG_OK)
         return true;
     command_failed("%s: %s", call->folder, buf_cstr(&why));
     return false;
@@ -128,7 +127,7 @@ static bool verify(struct log_call *call, const char *older_path, const char *co
     struct bytes signed_text;
     char text[1024];
     struct buf why = BUF_OVER(text);
-    uint64_t size, removed;
+    struct audit audit;
     if (older_path && !read_note(older_path, storage, &older))
         return false;
     if (older_path && (!checkpoint_read(older, &checkpoint, &signed_text) ||
@@ -136,15 +135,16 @@ static bool verify(struct log_call *call, const char *older_path, const char *co
         command_failed("%s: no checkpoint that this log's key signed", older_path);
         return false;
     }
-    enum tlog_error error =
-        tlog_verify(call->reader, &call->verifier, older, &size, &removed, &why);
+    enum tlog_error error = audit_log(call->reader, &call->verifier, older, &audit, &why);
     if (error) {
         command_failed("%s: %s: %s", call->folder, tlog_error_text(error), buf_cstr(&why));
         return false;
     }
-    printf("%s: %llu entries, %llu of them removed after their time; every hash and the "
-           "signatures of state and checkpoint are right\n",
-           call->verifier.name, (unsigned long long)size, (unsigned long long)removed);
+    printf("%s: %llu entries; every hash and the signatures of state and checkpoint are right\n",
+           call->verifier.name, (unsigned long long)audit.size);
+    if (audit.removed)
+        printf("%llu of them were removed; archives account for %llu\n",
+               (unsigned long long)audit.removed, (unsigned long long)audit.archived);
     if (older_path)
         printf("it grew from %s (%llu entries)\n", older_path, (unsigned long long)checkpoint.size);
     return check_witnesses(call, witnesses);

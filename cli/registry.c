@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/desk.h"
+#include "evidence/audit.h"
+#include "evidence/entry.h"
 #include "evidence/sequencer.h"
 #include "registry/event.h"
 
@@ -162,10 +164,7 @@ static bool open_log(struct desk *desk, struct replay *replay)
     char path[4096], text[1024];
     struct buf folder = BUF_OVER(path), why = BUF_OVER(text);
     struct note_signer signer;
-    struct tlog_cursor cursors[TLOG_CURSORS_MAX];
-    size_t count = TLOG_CURSORS_MAX;
-    struct merkle_hash root;
-    uint64_t removed;
+    struct audit audit;
     config_log_folder(desk->config, &folder);
     if (!note_key_read(desk->config->evidence_key, &signer, &why)) {
         command_failed_why(&why);
@@ -174,13 +173,9 @@ static bool open_log(struct desk *desk, struct replay *replay)
     crypto_wipe(signer.seed, sizeof signer.seed);
     enum tlog_error error = tlog_reader_open(buf_cstr(&folder), &replay->log);
     if (!error)
-        error =
-            tlog_verify(replay->log, &signer.verifier, BYTES(""), &replay->size, &removed, &why);
-    if (!error)
-        error = tlog_read_state(replay->log, &replay->size, &root, cursors, &count);
-    for (size_t i = 0; !error && i < count; i++)
-        if (!strcmp(cursors[i].source, SEQUENCER_REGISTRY))
-            replay->last = cursors[i].position - 1; /* a cursor is at what comes next */
+        error = audit_log(replay->log, &signer.verifier, BYTES(""), &audit, &why);
+    replay->size = error ? 0 : audit.size;
+    replay->last = error ? 0 : audit.event;
     if (error)
         command_failed("%s: %s%s%s; --without-log goes on without it", buf_cstr(&folder),
                        tlog_error_text(error), why.len ? ": " : "", buf_cstr(&why));

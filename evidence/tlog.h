@@ -117,11 +117,13 @@ enum tlog_error tlog_each_run(struct tlog_reader *reader, const char *source,
 /* Walks all of it: every hash from the entries up to the root, the root and the signatures of
  * state and checkpoint. TLOG_ERR_DAMAGED with the first fault in `why`, by its index where it has
  * one. `older` (may be empty): a checkpoint that somebody kept, which this log must have grown
- * from; verifier NULL: signatures are not checked. `removed`: how many entries are there by hash
- * alone.
- */
+ * from; verifier NULL: signatures are not checked. `each` (may be NULL) is told of each entry in
+ * order, once its hash is known to be right; one of length 0 is there by its hash alone, and who
+ * removed it is audit.h's matter. When it returns false, having said why, that is the fault. */
+typedef bool tlog_each_entry(void *context, uint64_t index, struct bytes entry);
 enum tlog_error tlog_verify(struct tlog_reader *reader, const struct note_verifier *verifier,
-                            struct bytes older, uint64_t *size, uint64_t *removed, struct buf *why);
+                            struct bytes older, tlog_each_entry *each, void *context,
+                            uint64_t *size, struct buf *why);
 /* Removes the content of entries that are due (marked true) from a full bundle, for good: synced;
  * with the partial bundles that a kill may have left beside it. */
 enum tlog_error tlog_remove(const char *folder, uint64_t bundle,

@@ -12,7 +12,8 @@ struct walk {
     enum tlog_error error;
     uint64_t size;
     struct merkle_hash root; /* what `state` says */
-    uint64_t removed;
+    tlog_each_entry *each;
+    void *context;
     struct tlog_edge edge; /* made anew from the entries */
 };
 
@@ -73,7 +74,6 @@ static bool find_leaf(struct walk *walk, struct bytes entry, const struct merkle
                      index);
     bool full = walk->size / TLOG_BUNDLE_ENTRIES > index / TLOG_BUNDLE_ENTRIES;
     if (entry.len == 0 && full) {
-        walk->removed++;
         *leaf = *kept;
         return true;
     }
@@ -104,6 +104,10 @@ static bool walk_bundle(struct walk *walk, uint64_t bundle)
     for (size_t i = 0; i < count; i++) {
         if (!find_leaf(walk, entries[i], &kept[i], &leaf))
             return false;
+        if (walk->each && !walk->each(walk->context, walk->edge.size, entries[i])) {
+            walk->error = TLOG_ERR_DAMAGED; /* it has said why */
+            return false;
+        }
         if (!tlog_edge_grow(&walk->edge, &leaf, compare_hash, walk))
             return walk->error ? false : fault(walk, TLOG_ERR_CRYPTO, "hashing failed");
     }
@@ -192,12 +196,15 @@ static bool read_state(struct walk *walk, const struct note_verifier *verifier)
 }
 
 enum tlog_error tlog_verify(struct tlog_reader *reader, const struct note_verifier *verifier,
-                            struct bytes older, uint64_t *size, uint64_t *removed, struct buf *why)
+                            struct bytes older, tlog_each_entry *each, void *context,
+                            uint64_t *size, struct buf *why)
 {
     struct walk *walk = check_alloc(sizeof *walk);
     struct notes *notes = check_alloc(sizeof *notes);
     walk->reader = reader;
     walk->why = why;
+    walk->each = each;
+    walk->context = context;
     for (unsigned level = 0; level < TLOG_LEVELS; level++)
         reader->tiles[level].width = 0; /* what lies on disk now */
     bool ok = read_notes(walk, notes) && read_state(walk, verifier) && walk_tree(walk) &&
@@ -206,7 +213,6 @@ enum tlog_error tlog_verify(struct tlog_reader *reader, const struct note_verifi
                                                        buf_bytes(&notes->witnessed), verifier)) &&
               (older.len == 0 || check_note(walk, "the older checkpoint", older, verifier));
     *size = walk->size;
-    *removed = walk->removed;
     enum tlog_error error = walk->error;
     CHECK(ok == (error == TLOG_OK));
     free(notes);

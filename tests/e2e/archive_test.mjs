@@ -104,7 +104,8 @@ test('what is due goes into a package that proves itself, then from log and jour
   const left = await list(site);
   assert.ok(left.length <= records - taken + bundles * 256 && left.length >= records - taken, `${left.length}`);
   assert.match(made.stdout, new RegExp(`removed +${taken} entries of the log, ${records - left.length} records`));
-  assert.match(await site.jwb('evidence', 'verify', '--checkpoint', kept), new RegExp(`\\b${taken}\\b`));
+  assert.match(await site.jwb('evidence', 'verify', '--checkpoint', kept),
+    new RegExp(`^${taken} of them were removed; archives account for ${taken}$`, 'm'));
   // That they went is evidence, under the package's name.
   await until(() => entries(site).includes(sha256(manifest(site, 'package'))), (found) => found);
   // Holders are told what is left, and a trace's proofs hold.
@@ -122,6 +123,21 @@ test('what is due goes into a package that proves itself, then from log and jour
   const again = await exported(site, 'second', '--before', before(30), '--remove');
   assert.match(again.stdout, /nothing is due/);
   assert.equal(again.code, 0, again.stderr);
+});
+
+test('nothing is removed before the log has the evidence of it', async (t) => {
+  const site = await world(t, { days: 365 });
+  await site.gateway.stop();
+  const records = (await list(site)).length;
+  const early = await exported(site, 'early', '--before', before(30), '--remove');
+  assert.equal(early.code, 1);
+  assert.match(early.stderr, /nothing was removed: its evidence is not in the log/);
+  assert.equal((await list(site)).length, records);
+  assert.doesNotMatch(await site.jwb('evidence', 'verify'), /removed/);
+  site.gateway = await site.startGateway('gateway');
+  assert.equal((await exported(site, 'package', '--before', before(30), '--remove')).code, 0);
+  await site.gateway.stop();
+  assert.match(await site.jwb('evidence', 'verify'), /of them were removed/);
 });
 
 test('a package that is cut short, or another log\'s, is none', async (t) => {

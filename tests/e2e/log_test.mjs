@@ -178,6 +178,13 @@ test('whoever changes the log is found: by itself, or by a checkpoint that someb
   await refused('one record cut out', /entry|bundle|7/);
   edit(bundle, (octets) => { const all = entriesOf(octets); [all[3], all[9]] = [all[9], all[3]]; return Buffer.concat(all); });
   await refused('two records swapped', /entry|3/);
+  // Emptied, as an archive does: what an archive never takes, and what no archive took.
+  const emptied = (i) => (octets) => Buffer.concat(entriesOf(octets).map((entry, k) => (k === i ? Buffer.alloc(2) : entry)));
+  edit(bundle, emptied(7));
+  await refused('an event emptied', /event \d+ follows event \d+; those between were taken out/);
+  const second = path.join(log, 'tile/entries/001');
+  edit(second, emptied(entriesOf(fs.readFileSync(second)).findIndex((entry) => entry[3] === 2)));
+  await refused('a look emptied', /1 entries were removed, and archives account for 0/);
   const partial = fs.readdirSync(path.join(log, 'tile/entries')).find((name) => name.endsWith('.p'));
   for (const name of fs.readdirSync(path.join(log, 'tile/entries', partial)))
     edit(path.join(log, 'tile/entries', partial, name), (octets) => octets.subarray(0, octets.length - 10));
