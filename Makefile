@@ -140,7 +140,7 @@ build/release/tests/terminal_world: %: %.o build/release/tests/support.o build/r
 	@$(CC) $(LDFLAGS_release) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@
 
 # Its tests there; the fixture signs with OpenSSL. The sweeps of faults and memory take too long, or need ASan.
-ARM64_TESTS := $(addprefix build/arm64/tests/unit/terminal_,rules_test door_test)
+ARM64_TESTS := $(addprefix build/arm64/tests/unit/terminal_,rules_test door_test folder_test)
 ARM64_LIBS  := build/arm64/root/usr/lib/aarch64-linux-gnu
 $(ARM64_TESTS): build/arm64/%: build/arm64/%.o build/arm64/tests/support.o \
     $(TERMINAL_PARTS:%=build/arm64/%.o) build/arm64/protocol/status_list_write.o \
