@@ -6,13 +6,26 @@
 #include "base/check.h"
 #include "cli/command.h"
 #include "cli/desk.h"
+#include "registry/personal.h"
+
+/* A case number that there is already may be lifted whatever it says. */
+static bool may_be_kept(const struct registry_change *change,
+                        const struct registry_licence *licence)
+{
+    bool kept =
+        change->kind != CHANGE_HOLD_PLACE || (!personal_number_in(change->case_number) &&
+                                              !personal_licence_in(change->case_number, licence));
+    if (!kept)
+        command_failed("nothing was changed: " PERSONAL_CASE_TOLD);
+    return kept;
+}
 
 /* Commits, tells what was done, waits. `done` is a sentence without its end. */
 static bool change_licence(struct desk *desk, const char *licence, struct registry_change *change,
                            const char *done, const char *not_found)
 {
     struct registry_query *query = check_alloc(sizeof *query);
-    bool found = desk_find_licence(desk, licence, query);
+    bool found = desk_find_licence(desk, licence, query) && may_be_kept(change, &query->licence);
     if (found)
         memcpy(change->licence, query->licence.id, sizeof change->licence);
     free(query);

@@ -69,7 +69,7 @@ const struct command commands[] = {
      WAITS
      "\n"
      "  --agency A           who places it\n"
-     "  --case C             its case number\n"
+     "  --case C             its case number, which names nobody: it goes into evidence\n"
      "  --kind K             seize (if not given), withdraw or cancel-requested\n"
      CONFIG_OPTION
      "\n"

@@ -8,6 +8,7 @@
 #include "gateway/json.h"
 #include "gateway/quota.h"
 #include "gateway/use_list.h"
+#include "registry/personal.h"
 
 #define REQUEST_BYTES_MAX 5120 /* of one in an answer: its texts' escapes at most double them */
 
@@ -36,11 +37,11 @@ struct access_submit {
     struct commit commit;
 };
 
-/* False for a field that there is not, and for what is no code. */
+/* False for a field that there is not, and for what is no code. The matter goes into evidence. */
 static bool make_request(struct access_submit *a)
 {
     struct registry_access_request *request = &a->request;
-    if (!use_list_is_code(a->matter))
+    if (!use_list_is_code(a->matter) || personal_number_in(a->matter))
         return false;
     for (size_t i = 0; i < a->field_count; i++) {
         enum field field;

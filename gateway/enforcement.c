@@ -12,6 +12,7 @@
 #include "gateway/face.h"
 #include "gateway/json.h"
 #include "gateway/named.h"
+#include "registry/personal.h"
 
 #define KEY_BYTES_MIN  8
 #define KEY_BYTES_MAX  64
@@ -22,8 +23,7 @@
 #define SHAPE                                                                                      \
     "{\"licence\": id, number or identifier, or \"code\": ..., \"action\": seize, withdraw, "      \
     "request_cancel or restore, \"case_number\": ..., \"reason\": ..., \"evidence_hash\": 64 hex " \
-    "digits or none}; the case number has no number of the licence or its holder in it, nothing "  \
-    "invisible, and no space around it"
+    "digits or none}; the case number has nothing invisible in it, and no space around it"
 
 #define PLACE_STEPS(S)                                                                             \
     S(read_action)   /* key, body -> what to do, to which licence       */                         \
@@ -44,7 +44,7 @@ struct action_place {
     struct buf shown; /* the answer's `licence` */
     uint32_t fields;  /* set of those in it */
     struct action_receipt_signing *receipt;
-    bool names_whom; /* the case number has a number of the licence or its holder in it */
+    bool names_somebody; /* the case number does */
 };
 
 static bool is_key(struct bytes key)
@@ -147,7 +147,7 @@ static struct journal_record attempt(const struct action_place *p, enum verdict_
         .acting = JOURNAL_ACTING_NONE,
         .fields = p->fields,
         .purpose = p->word,
-        .reference = p->names_whom ? BYTES("") : p->case_number,
+        .reference = p->names_somebody ? BYTES("") : p->case_number,
     };
     operation_about(&record, &p->named.query.licence);
     return record;
@@ -160,28 +160,18 @@ static enum step_result refuse(struct action_place *p, enum problem problem)
     return operation_refuse_recorded(&p->op, &record, problem, NULL);
 }
 
-/* It goes into evidence, which has no numbers of persons. That it is refused tells whoever tries
- * numbers that one was right: so only who is competent is told, and evidence has it. */
-static bool names_whom_it_is_about(const struct action_place *p)
-{
-    const struct registry_licence *licence = &p->named.query.licence;
-    const struct bytes text = named_fold(&p->op, p->case_number);
-    const struct bytes numbers[] = {licence->number, licence->identifier, licence->holder_number};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (numbers[i].len && memmem(text.data, text.len, numbers[i].data, numbers[i].len))
-            return true;
-    return false;
-}
-
+/* A case number that names somebody is refused, which tells whoever tries numbers and names that
+ * one was right: so only who is competent is told, and evidence has it. */
 static enum step_result check_licence(struct action_place *p)
 {
     enum step_result checked = named_check(&p->named, PROBLEM_NO_LICENCE);
     if (checked != STEP_NEXT)
         return checked;
-    p->names_whom = names_whom_it_is_about(p);
+    p->names_somebody = personal_number_in(p->case_number) ||
+                        personal_licence_in(p->case_number, &p->named.query.licence);
     if (!client_has_type(p->op.client, p->named.query.licence.type_code))
         return refuse(p, PROBLEM_TYPE_NOT_ALLOWED);
-    if (!p->names_whom)
+    if (!p->names_somebody)
         return STEP_NEXT;
     struct journal_record record = attempt(p, RESULT_INVALID);
     return operation_record(&p->op, &record);
@@ -201,9 +191,10 @@ static int64_t due_at(const struct settings *settings)
 static enum step_result commit_action(struct action_place *p)
 {
     const struct registry_licence *licence = &p->named.query.licence;
-    if (p->names_whom)
-        return p->op.recorded ? operation_fail(&p->op, PROBLEM_MALFORMED_BODY, NULL, SHAPE)
-                              : operation_fail(&p->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
+    if (p->names_somebody && !p->op.recorded)
+        return operation_fail(&p->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
+    if (p->names_somebody)
+        return operation_fail(&p->op, PROBLEM_MALFORMED_BODY, NULL, PERSONAL_CASE_TOLD);
     memcpy(p->action.licence, licence->id, sizeof p->action.licence);
     if (p->action.kind == ACTION_REQUEST_CANCEL)
         p->action.due_at = due_at(p->op.home->settings);

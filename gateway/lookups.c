@@ -6,6 +6,7 @@
 #include "gateway/log.h"
 #include "gateway/quota.h"
 #include "gateway/shown.h"
+#include "registry/personal.h"
 
 #define LOOKUP_STEPS(S)                                                                            \
     S(read_request)  /* body -> whose or which, case, reason         */                            \
@@ -44,11 +45,12 @@ static bool is_reason(struct bytes word)
     return false;
 }
 
-/* It goes into evidence, which has no numbers of persons. */
-static bool names_whom_it_is_about(const struct lookup *l)
+/* What can be seen of that before anything was found. */
+static bool case_names_somebody(const struct lookup *l)
 {
-    struct bytes number = l->holder_number.data ? l->holder_number : l->licence_number;
-    return memmem(l->case_number.data, l->case_number.len, number.data, number.len);
+    return personal_number_in(l->case_number) ||
+           personal_word_in(l->case_number, l->holder_number) ||
+           personal_word_in(l->case_number, l->licence_number);
 }
 
 static enum step_result read_request(struct lookup *l)
@@ -56,7 +58,7 @@ static enum step_result read_request(struct lookup *l)
 #define R(text) " " text
     static const char shape[] =
         "{\"licence_number\" or \"holder_number\": ..., \"type\": code or none, \"case_number\": "
-        "..., \"reason\": one of" LOOKUP_REASONS(R) "}; the case number does not contain the other";
+        "..., \"reason\": one of" LOOKUP_REASONS(R) "}";
 #undef R
     const struct body_member members[] = {
         {.name = "licence_number",
@@ -77,10 +79,11 @@ static enum step_result read_request(struct lookup *l)
     enum step_result result = body_read(&l->op, members, sizeof members / sizeof *members, shape);
     if (result != STEP_NEXT)
         return result;
-    if (!l->licence_number.data == !l->holder_number.data || !is_reason(l->reason) ||
-        names_whom_it_is_about(l))
+    if (!l->licence_number.data == !l->holder_number.data || !is_reason(l->reason))
         return operation_fail(&l->op, PROBLEM_MALFORMED_BODY, NULL, shape);
-    return STEP_NEXT;
+    return case_names_somebody(l)
+               ? operation_fail(&l->op, PROBLEM_MALFORMED_BODY, NULL, PERSONAL_CASE_TOLD)
+               : STEP_NEXT;
 }
 
 /* ---- count_lookup ---- */
@@ -115,16 +118,30 @@ static enum step_result find_licences(struct lookup *l)
     shown->type_count = 1;
     shown->purpose = BYTES(PURPOSE_LOOKUP);
     shown->allowed = FIELDS_ALL;
+    shown->text = l->case_number;
     return l->holder_number.data ? shown_find_holder(shown, &l->op, l->holder_number)
                                  : shown_find_number(shown, &l->op, l->licence_number);
 }
 
 /* ---- record, answer ---- */
 
+/* That it is refused tells whoever tries names that one was right: so only who is competent for one
+ * of the licences is told, and evidence has it. */
+static bool is_refused(const struct lookup *l)
+{
+    return l->shown.named && l->shown.count;
+}
+
 static enum step_result record(struct lookup *l)
 {
-    struct journal_record record = {
-        .kind = JOURNAL_LOOKUP, .purpose = l->reason, .reference = l->case_number};
+    struct journal_record record = {.kind = JOURNAL_LOOKUP,
+                                    .purpose = l->reason,
+                                    .reference = l->shown.named ? BYTES("") : l->case_number};
+    for (size_t i = 0; is_refused(l) && i < l->shown.count; i++) {
+        l->shown.about[i].fields = 0;
+        l->shown.about[i].reason = REASON_NONE;
+        l->shown.about[i].result = RESULT_INVALID;
+    }
     return shown_record(&l->shown, &record);
 }
 
@@ -135,6 +152,8 @@ static enum step_result answer(struct lookup *l)
         return operation_fail(&l->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
     if (!l->shown.known)
         return operation_fail(&l->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
+    if (is_refused(l))
+        return operation_fail(&l->op, PROBLEM_MALFORMED_BODY, NULL, PERSONAL_CASE_TOLD);
     size_t room = SHOWN_JSON_BYTES(&l->shown) + LOOKUP_ANSWER_BYTES;
     buf_init(&out, http_room(l->op.http, room), room);
     buf_put_u8(&out, '{');

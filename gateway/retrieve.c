@@ -8,7 +8,7 @@
 #include "gateway/quota.h"
 #include "gateway/shown.h"
 #include "gateway/use_list.h"
-#include "protocol/identifier.h"
+#include "registry/personal.h"
 
 #define RETRIEVE_STEPS(S)                                                                          \
     S(read_request)  /* body -> matter, whose, which types               */                        \
@@ -31,11 +31,10 @@ struct retrieve {
     enum problem problem; /* PROBLEM_COUNT: none */
 };
 
-/* It goes into evidence, which has no citizen numbers. */
-static bool is_staff_number(struct bytes text)
+/* It goes into evidence, which has no citizen numbers; the matter's also of a refused request. */
+static bool goes_into_evidence(struct bytes text)
 {
-    char citizen[CITIZEN_NUMBER_BYTES];
-    return use_list_is_code(text) && citizen_number_read(text, citizen) != IDENTIFIER_OK;
+    return use_list_is_code(text) && !personal_number_in(text);
 }
 
 static enum step_result read_request(struct retrieve *r)
@@ -59,7 +58,7 @@ static enum step_result read_request(struct retrieve *r)
     };
     r->problem = PROBLEM_COUNT;
     enum step_result result = body_read(&r->op, members, sizeof members / sizeof *members, shape);
-    if (result == STEP_NEXT && (!use_list_is_code(r->matter) || !is_staff_number(r->clerk)))
+    if (result == STEP_NEXT && (!goes_into_evidence(r->matter) || !goes_into_evidence(r->clerk)))
         return operation_fail(&r->op, PROBLEM_MALFORMED_BODY, NULL, shape);
     return result;
 }

@@ -6,6 +6,7 @@
 #include "gateway/json.h"
 #include "gateway/named.h"
 #include "protocol/identifier.h"
+#include "registry/personal.h"
 
 #define ROWS_BYTES_MAX (256 * 1024) /* a hundred licences are about 60 KiB */
 #define ROW_BYTES_MAX  (FACE_JSON_BYTES_MAX + 256)
@@ -28,6 +29,7 @@ static void add_licence(struct registry_licences_query *query,
     struct buf *rows = &shown->rows;
     int64_t now = clock_wall_s();
     (void)acting;
+    shown->named |= shown->text.len && personal_licence_in(shown->text, licence);
     if (!shown->known || !is_asked_for(shown, licence->type_code))
         return;
     if (licence->status == LICENCE_STATUS_VALID &&

@@ -15,8 +15,10 @@ struct shown {
     size_t type_count;
     struct bytes purpose; /* the policy's rule is of it and the asker's role */
     uint32_t allowed;     /* fields, beside the rule */
+    struct bytes text;    /* goes into evidence, and so must name none of them */
 
     /* answered */
+    bool named; /* the text names a licence that was found, or the holder; shown or not */
     bool known; /* false: the registry can't be asked, or can't be believed; nothing is shown */
     bool more;  /* there are others, which were not looked at */
     size_t count;

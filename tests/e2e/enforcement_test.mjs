@@ -145,12 +145,24 @@ test('who tries numbers in a case number is told of none that is not his to know
   const { CZZTDM } = valid(site, DRIVING);
   await site.client('terminal-8', { role: 'inspector', organisation: 'traffic-police', type: QUALIFIED });
   const other = await site.token('inspector', '--subject', 'traffic-police/0501', '--client', 'terminal-8');
-  for (const case_number of ['2026-110101199003077715', `2026-${CZZTDM}`])
+  for (const case_number of ['2026-110101199003077710', '2026-110101199003077715', `2026-${CZZTDM}`])
     await refused(site, other, { licence: id, action: 'seize', case_number }, 403, 'type_not_allowed');
   assert.ok((await refused(site, inspector, { licence: id, action: 'seize', case_number: CZZTDM }, 400, 'malformed_body')).detail);
   assert.deepEqual((await records(site, 'action')).map((r) => [r.subject, r.reference ?? '', r.result]), [
-    ['traffic-police/0501', '2026-110101199003077715', 'invalid'], ['traffic-police/0501', '', 'invalid'],
-    ['traffic-police/0417', '', 'invalid']]);
+    ['traffic-police/0501', '2026-110101199003077710', 'invalid'], ['traffic-police/0501', '', 'invalid'],
+    ['traffic-police/0501', '', 'invalid'], ['traffic-police/0417', '', 'invalid']]);
+});
+
+test('a case number that names anybody, however it is written, is refused in its own words and in no evidence', async (t) => {
+  const { site, id, inspector } = await world(t);
+  const { CZZTDM, CZZT, ZZBH } = valid(site, DRIVING);
+  const wide = CZZTDM.replace(/[0-9]/g, (digit) => String.fromCharCode(0xff10 + Number(digit)));
+  for (const text of [`${CZZTDM.slice(0, 6)}-${CZZTDM.slice(6)}`, wide, CZZT, `${ZZBH.slice(0, 3)}. ${ZZBH.slice(3)}`, '110101199003077715']) {
+    const told = await refused(site, inspector, { licence: id, action: 'seize', case_number: `案${text}` }, 400, 'malformed_body');
+    assert.match(told.detail, /case number goes into evidence/);
+    assert.ok(!JSON.stringify(told).includes(text));
+  }
+  assert.deepEqual((await records(site, 'action')).map((r) => [r.reference, r.result]), Array(5).fill(['', 'invalid']));
 });
 
 test('one officer\'s key does not tell another that he did what his colleague did', async (t) => {

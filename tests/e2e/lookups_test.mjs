@@ -159,15 +159,44 @@ test('a lookup names one number, a case and a known reason, or is malformed and 
   await found(site, token, { licence_number, case_number: '案'.repeat(21) });
 });
 
-test('a case number in which the number of whom it is about stands is refused, and in no evidence', async (t) => {
-  const site = await Site.start(t);
-  const { CZZTDM: holder_number, ZZBH: licence_number } = site.records[0];
+// What is asked, and a case number that names somebody in it; none may be in what evidence has.
+function namings(site) {
+  const [driving, qualified] = holderOfBoth(site);
+  const { CZZTDM: holder_number, ZZBH: licence_number, CZZT } = driving;
+  const ends = site.records.map((r) => r.CZZTDM).find((number) => /^[0-9]{17}X$/.test(number));
+  const wide = holder_number.replace(/[0-9]/g, (digit) => String.fromCharCode(0xff10 + Number(digit)));
+  const spaced = `${holder_number.slice(0, 6)} ${holder_number.slice(6)}`;
+  return [[{ holder_number }, holder_number], [{ holder_number }, spaced], [{ holder_number: spaced }, holder_number],
+    [{ holder_number }, wide], [{ holder_number: ends }, ends.toLowerCase()], [{ licence_number }, holder_number],
+    [{ holder_number }, CZZT], [{ licence_number }, `${CZZT}案`], [{ licence_number }, licence_number.toLowerCase()],
+    [{ holder_number }, `${licence_number.slice(0, 3)}-${licence_number.slice(3)}`],
+    [{ holder_number, type: DRIVING }, qualified.ZZBH], [{ licence_number: 'H9999999' }, 'h9999999'],
+    [{ licence_number }, ends]];
+}
+
+test('a case number that names whom it is about, or anybody by number, is refused and in no evidence', async (t) => {
+  const site = await Site.start(t, { licences: 200 });
   const inspector = await site.token('inspector');
-  for (const asked of [{ holder_number }, { licence_number }]) {
-    const case_number = `case ${Object.values(asked)[0]}`;
-    const answer = await site.gateway.json('POST', '/v1/inspections/lookups', inspector, { ...asked, case_number, reason: 'accident' });
-    assert.deepEqual([answer.status, answer.json().code], [400, 'malformed_body']);
+  for (const [asked, text] of namings(site)) {
+    const case_number = `案${text}`;
+    const answer = await lookUp(site, inspector, { ...asked, case_number, reason: 'accident' });
+    assert.deepEqual([answer.status, answer.json().code], [400, 'malformed_body'], case_number);
+    assert.match(answer.json().detail, /case number goes into evidence/);
+    assert.ok(!answer.body.includes(text), 'it is not repeated');
   }
-  for (const name of fs.readdirSync(site.path('evidence-gateway')).filter((file) => file.endsWith('.jwbj')))
-    assert.ok(!site.read(`evidence-gateway/${name}`).includes(holder_number));
+  const left = await records(site);
+  assert.ok(left.length, 'who tries names learns that one was right: evidence has it');
+  assert.ok(left.every((r) => r.reference === '' && r.result === 'invalid' && r.fields.length === 0));
+  const folder = site.path('evidence-gateway');
+  const files = fs.readdirSync(folder, { recursive: true }).map((name) => `${folder}/${name}`).filter((f) => fs.statSync(f).isFile());
+  for (const [, text] of namings(site)) for (const file of files) assert.ok(!fs.readFileSync(file).includes(text), file);
+});
+
+test('a name in a case number tells nothing of licences that are not the terminal\'s, and is in no evidence', async (t) => {
+  const site = await Site.start(t, { licences: 200 });
+  await site.client('terminal-9', { role: 'inspector', organisation: 'traffic-police', type: 'NONE' });
+  const token = await site.token('inspector', '--subject', 'traffic-police/0501', '--client', 'terminal-9');
+  const [{ CZZTDM: holder_number, CZZT }] = holderOfBoth(site);
+  for (const case_number of [CZZT, '2026-17']) assert.deepEqual(await found(site, token, { holder_number, case_number }), []);
+  assert.deepEqual((await records(site)).map((r) => [r.reference, r.place]), [['', null], ['2026-17', null]]);
 });

@@ -240,7 +240,8 @@ test('what is no request for licences is malformed, above all an operator who is
   const system = await site.token('system');
   const good = { holder_number: site.holderNumber };
   for (const wrong of [{ holder_number: undefined }, { holder_number: '' }, { operator: '王云' }, { operator: 'wang yun' },
-    { operator: site.holderNumber }, { operator: 'o'.repeat(33) }, { operator: undefined }, { matter: '王云' }, { types: [] },
+    { operator: site.holderNumber }, { operator: `c-${site.holderNumber}` },
+    { matter: site.holderNumber }, { operator: 'o'.repeat(33) }, { operator: undefined }, { matter: '王云' }, { types: [] },
     { types: ['t', 7] }, { legal_basis: '' }, { holder_name: 'x' }]) {
     const answer = await retrieve(site, system, { ...good, ...wrong });
     assert.deepEqual([answer.status, answer.json().code], [400, 'malformed_body'], JSON.stringify(wrong));

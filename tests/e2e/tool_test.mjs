@@ -94,6 +94,8 @@ test('a hold, a lift, a status and a grant that can\'t be say so and change noth
     [['hold', 'place', licence, '--case', 'a'], 2, /--agency is missing/],
     [['hold', 'place', licence, '--agency', '', '--case', '1'], 2, /--agency has 1 to 64 bytes/],
     [['hold', 'place', licence, '--agency', 'a', '--case', 'x'.repeat(65)], 2, /--case has 1 to 64 bytes/],
+    [['hold', 'place', licence, '--agency', 'a', '--case', `2026 ${person.CZZT}`], 1,
+      /^jwb: nothing was changed: the case number goes into evidence, which names nobody/],
     [['hold', 'place', licence, ...claim, '--kind', 'eat'], 2, /'eat' is no kind of hold/],
     [['hold', 'place', ...claim], 2, /an argument is missing/],
     [['licence', 'status', licence, 'superseded'], 2, /'superseded' is no status of an issuer/],
