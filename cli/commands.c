@@ -15,6 +15,10 @@
     "  --log FOLDER         the log, if not evidence.log of the configuration\n"                    \
     "  --key KEY            its verifier key, if not that of evidence.key\n"                        \
     CONFIG_OPTION
+#define NOTED_READING                                                                              \
+    "The reading of the configuration's own log and journals is noted in its registry, as\n"       \
+    "evidence, before anything is shown; without the registry nothing is. Of a copy elsewhere,\n"  \
+    "or on a machine without a configuration, it leaves no record.\n"
 #define KEY_FILE_OPTION                                                                            \
     "  --file FILE          the key file, if not keys.codes of the configuration\n"                \
     CONFIG_OPTION
@@ -499,6 +503,9 @@ const struct command commands[] = {
     {"evidence list", "FILE|FOLDER...", "List a gateway's journals, or an evidence log by its folder",
      "One JSON object a line, oldest first in each. Evidence holds no name and no number of a\n"
      "person.\n"
+     NOTED_READING
+     "\n"
+     CONFIG_OPTION
      "\n"
      "Example: jwb evidence list /var/lib/jwb/evidence/journal-*.jwbj\n",
      command_evidence_list},
@@ -518,6 +525,7 @@ const struct command commands[] = {
      "Write proofs that stand on their own for what a request left in the log",
      "REQUEST-ID is what the answer had in X-Request-Id. One file for each entry, with the entry,\n"
      "its path to the root and the signed checkpoint: REQUEST-ID-1.tlog-proof, ...\n"
+     NOTED_READING
      "\n"
      "  --out FOLDER         where to, the present folder if not given\n"
      LOG_OPTIONS

@@ -83,16 +83,26 @@ static bool note_command(struct desk *desk, struct buf *why)
     return !error;
 }
 
+/* NULL: the usual place. */
+static const char *named_config(const char *config_path)
+{
+    if (!config_path)
+        config_path = getenv("JWB_CONFIG");
+    return config_path && *config_path ? config_path : NULL;
+}
+
+bool desk_is_configured(const char *config_path)
+{
+    return named_config(config_path) || access(DEFAULT_CONFIG, F_OK) == 0;
+}
+
 bool desk_open(struct desk *desk, const char *config_path, enum desk_registry wanted)
 {
     char text[1024];
     struct buf why = BUF_OVER(text);
     *desk = (struct desk){0};
     name_operator(desk);
-    if (!config_path)
-        config_path = getenv("JWB_CONFIG");
-    if (config_path && !*config_path)
-        config_path = NULL;
+    config_path = named_config(config_path);
     desk->config = config_read(config_path ? config_path : DEFAULT_CONFIG, &why);
     if (desk->config && (wanted == DESK_CONFIG_ONLY ||
                          (open_registry(desk, wanted == DESK_REGISTRY_CREATE, &why) &&

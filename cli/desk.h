@@ -23,6 +23,8 @@ enum desk_registry {
     DESK_REGISTRY_UNNOTED, /* restored from a backup: it is to be put right first */
 };
 
+/* Is a configuration named, or in its usual place? As desk_open looks for it. */
+bool desk_is_configured(const char *config_path);
 /* config_path NULL: $JWB_CONFIG, else /etc/jwb/gateway.yaml. False after a complaint, with nothing
  * left open. */
 bool desk_open(struct desk *desk, const char *config_path, enum desk_registry wanted);

@@ -214,14 +214,16 @@ static bool is_folder(const char *path)
 
 int command_evidence_list(const struct command *command, int argc, char **argv)
 {
-    const struct command_option options[] = {{NULL, NULL, NULL}};
+    const char *config = NULL;
+    const struct command_option options[] = {{"config", &config, NULL}, {NULL, NULL, NULL}};
     const char **paths = check_alloc(((size_t)argc + 1) * sizeof *paths);
-    bool listed = true;
     if (!command_read(command, argc, argv, options, paths, 1, argc)) {
         free(paths);
         return EXIT_USAGE;
     }
-    for (size_t i = 0; paths[i]; i++)
+    const bool noted = evidence_note_reading(config, paths);
+    bool listed = noted;
+    for (size_t i = 0; noted && paths[i]; i++)
         listed = (is_folder(paths[i]) ? list_log(paths[i]) : list(paths[i])) && listed;
     free(paths);
     return listed ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -274,8 +274,10 @@ int command_evidence_prove(const struct command *command, int argc, char **argv)
     struct proving *p = check_alloc(sizeof *p);
     p->call = &call;
     p->folder = out;
+    const char *const folders[] = {call.folder, NULL};
     bool well = read_request(request, &p->request);
-    bool proved = well && open_log(&call) && prove(p);
+    bool proved =
+        well && open_log(&call) && evidence_note_reading(call.config, folders) && prove(p);
     close_log(&call);
     free(p);
     if (!well)

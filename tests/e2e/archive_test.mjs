@@ -15,7 +15,7 @@ const before = (days) => new Date(Date.now() - days * DAY).toISOString().slice(0
 const list = async (site) => {
   const folder = site.path('evidence-gateway');
   const journals = fs.readdirSync(folder).filter((n) => n.endsWith('.jwbj')).map((n) => path.join(folder, n));
-  return (await site.jwb('evidence', 'list', ...journals)).split('\n').filter(Boolean).map((l) => JSON.parse(l));
+  return site.list(...journals);
 };
 const size = async (site) => {
   const page = await site.gateway.request('GET', '/evidence/checkpoint');

@@ -14,9 +14,7 @@ const run = promisify(execFile);
 const files = (site) => fs.readdirSync(site.path('evidence-gateway')).filter((name) => name.endsWith('.jwbj')).sort()
   .map((name) => site.path(`evidence-gateway/${name}`));
 async function records(site) {
-  const text = await site.jwb('evidence', 'list', ...files(site));
-  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
-    .filter(({ kind }) => kind === 'display' || kind === 'verify');
+  return (await site.list(...files(site))).filter(({ kind }) => kind === 'display' || kind === 'verify');
 }
 const limit = (gateway, bytes) => run('prlimit', ['--pid', String(gateway.child.pid), `--fsize=${bytes}:unlimited`]);
 
@@ -167,4 +165,30 @@ test('two thousand connections at once get an answer or a fast 503, and then it 
   await until(() => gateway.verdict(subject.code, inspector), (v) => v.by === 'cache');
   const verified = (await records(site)).filter((r) => r.kind === 'verify').length;
   assert.ok(verified > counts.valid);
+});
+
+// Without this an operator could look through everybody's evidence and nobody would know.
+test('who reads evidence with the tool leaves evidence before he sees any, and of a copy elsewhere none', async (t) => {
+  const site = await Site.start(t, { config: life });
+  const log = site.path('evidence-gateway/log'), [journal] = files(site);
+  const { headers } = await site.gateway.verify('no code'), request = headers['x-request-id'];
+  await until(() => site.list(log), (all) => all.some((r) => r.request === request));
+  const commands = async () => (await site.list(log)).filter((r) => r.kind === 'operator').map((r) => r.purpose);
+  const before = await commands();
+  fs.symlinkSync(site.path('evidence-gateway'), site.path('another-way'));
+  assert.ok((await site.jwb('evidence', 'list', site.path('another-way/log'))).includes(request));
+  assert.ok((await site.jwb('evidence', 'list', journal)).includes(request));
+  await site.jwb('evidence', 'prove', request, '--out', site.folder);
+  fs.copyFileSync(journal, site.path('copy.jwbj'));
+  assert.ok((await site.jwb('evidence', 'list', site.path('copy.jwbj'))).includes(request));
+  const after = await until(commands, (all) => all.length >= before.length + 3);
+  assert.deepEqual(after.slice(before.length), ['evidence list', 'evidence list', 'evidence prove']);
+  await site.gateway.stop();
+  fs.renameSync(site.path('registry.db'), site.path('away.db'));
+  for (const args of [['list', log], ['list', site.path('copy.jwbj'), journal], ['prove', request, '--out', site.path('none')]]) {
+    const told = await site.tryJwb('evidence', ...args);
+    assert.deepEqual([told.code, told.stdout], [1, ''], args.join(' '));
+    assert.match(told.stderr, /registry/);
+  }
+  assert.ok((await site.jwb('evidence', 'list', site.path('copy.jwbj'))).includes(request));
 });

@@ -338,8 +338,7 @@ test('what an authority reads is evidence', async (t) => {
     asked.push((await gateway.request('GET', `/v1/issuer/${page}`, { token })).headers['x-request-id']);
   const files = fs.readdirSync(site.path('evidence-gateway')).filter((name) => name.endsWith('.jwbj'))
     .map((name) => site.path(`evidence-gateway/${name}`));
-  const pulls = (await site.jwb('evidence', 'list', ...files)).split('\n').filter(Boolean)
-    .map((line) => JSON.parse(line)).filter((r) => r.kind === 'pull');
+  const pulls = (await site.list(...files)).filter((r) => r.kind === 'pull');
   assert.deepEqual(pulls.map((r) => [r.request, r.role, r.client, r.purpose]), [[asked[0], 'issuer', code, 'actions'],
     [asked[1], 'issuer', code, 'reconciliation'], [asked[2], 'issuer', code, 'quality']]);
 });

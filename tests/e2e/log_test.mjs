@@ -19,10 +19,7 @@ const LOADS = 8;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const act = (site, token, action, licence, case_number) => site.gateway.json('POST', '/v1/enforcement/actions', token,
   { licence, action, case_number, reason: 'a test' }, { 'idempotency-key': crypto.randomUUID() });
-async function inLog(site) {
-  const lines = (await site.jwb('evidence', 'list', site.path('evidence-gateway/log'))).split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line));
-}
+const inLog = (site) => site.list(site.path('evidence-gateway/log'));
 // All that is in the journals by now is in the log: a look after it is.
 async function caughtUp(site) {
   const last = (await site.gateway.verify('no code')).headers['x-request-id'];

@@ -88,12 +88,12 @@ export class Site {
     const set = typeof args.at(-1) === 'object' ? args.pop() : {};
     return (await this.tryJwb(...args, { ...set, must: true })).stdout;
   }
-  // Runs the tool; {code, stdout, stderr}. A last argument {input, config, variant, must} sets those.
+  // Runs the tool; {code, stdout, stderr}. A last argument {input, config, variant, must} sets those; config '': none.
   async tryJwb(...args) {
     const set = typeof args.at(-1) === 'object' ? args.pop() : {};
     const child = spawn(set.variant ? path.join(root, 'build', set.variant, 'jwb') : program('jwb'), args, {
       cwd: this.folder,
-      env: { ...process.env, JWB_CONFIG: this.path(`${set.config ?? 'gateway'}.yaml`) },
+      env: { ...process.env, JWB_CONFIG: set.config === '' ? '' : this.path(`${set.config ?? 'gateway'}.yaml`) },
     });
     const out = { stdout: '', stderr: '' };
     child.stdout.on('data', (d) => { out.stdout += d; });
@@ -189,14 +189,16 @@ export class Site {
     return (await this.#setUp('token', 'mint', '--role', role, ...args)).trim();
   }
 
+  // The records of journals or logs, as one reads them who has no configuration: that leaves none of its own.
+  async list(...paths) {
+    return (await this.jwb('evidence', 'list', ...paths, { config: '' })).split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  }
   // A gateway's evidence: what its journals hold, and the registry's events of its log, by time.
   async evidence(name = 'gateway') {
     const folder = this.path(`evidence-${name}`);
-    const list = async (...paths) => (await this.jwb('evidence', 'list', ...paths)).split('\n').filter(Boolean)
-      .map((line) => JSON.parse(line));
     const journals = fs.readdirSync(folder).filter((file) => file.endsWith('.jwbj')).sort();
-    const events = (await list(path.join(folder, 'log'))).filter((record) => record.number);
-    return [...await list(...journals.map((file) => path.join(folder, file))), ...events].sort((a, b) => a.at_us - b.at_us);
+    const events = (await this.list(path.join(folder, 'log'))).filter((record) => record.number);
+    return [...await this.list(...journals.map((file) => path.join(folder, file))), ...events].sort((a, b) => a.at_us - b.at_us);
   }
 
   async stop() {
