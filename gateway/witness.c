@@ -6,11 +6,15 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "gateway/http/http.h"
+#include "gateway/throttle.h"
 #include "gateway/witness_state.h"
 #include "loop/thread.h"
 
+#define WRONG_PROOFS_TOLD_PER_MINUTE 1
+
 struct witness {
     struct witness_state *state;
+    struct throttle *wrong_proofs; /* one bucket, whoever sends them */
     struct http *http;
     struct http_tls *tls;
     struct http_loop *http_loop;
@@ -29,15 +33,31 @@ static void answer(struct http_request *request, unsigned status, const char *co
                               .status = status, .content_type = content_type, .body = body});
 }
 
+/* A log that was rewritten can prove nothing, and anybody can send a wrong proof beside a
+ * checkpoint that it published: worth a look, no evidence. */
+static void tell_wrong_proof(struct witness *witness, const struct witness_request *request)
+{
+    static const uint8_t anybody[THROTTLE_KEY_BYTES];
+    unsigned wait_ms;
+    if (throttle_take(witness->wrong_proofs, anybody, WRONG_PROOFS_TOLD_PER_MINUTE, 1,
+                      clock_mono_us(), &wait_ms))
+        log_event(LOG_WARNING, "a proof does not hold",
+                  LOG_BYTES("origin", request->checkpoint.origin),
+                  LOG_NUMBER("old", request->old_size), LOG_BYTES("note", request->note));
+}
+
 /* What shows that a log lies is worth keeping: the checkpoint goes into our log, with its
- * signature. What anybody can send is not logged. */
-static void tell(enum witness_verdict verdict, const struct witness_request *request)
+ * signature. */
+static void tell(struct witness *witness, enum witness_verdict verdict,
+                 const struct witness_request *request)
 {
     const struct bytes origin = request->checkpoint.origin;
     if (verdict == WITNESS_COSIGNED)
         log_event(LOG_DEBUG, "cosigned", LOG_BYTES("origin", origin),
                   LOG_NUMBER("size", request->checkpoint.size));
-    else if (verdict == WITNESS_FORKED || verdict == WITNESS_INCONSISTENT)
+    else if (verdict == WITNESS_INCONSISTENT)
+        tell_wrong_proof(witness, request);
+    else if (verdict == WITNESS_FORKED)
         log_event(LOG_ERROR, "a log contradicts itself", LOG_BYTES("origin", origin),
                   LOG_NUMBER("old", request->old_size), LOG_BYTES("note", request->note));
     else if (verdict == WITNESS_FAILED)
@@ -56,7 +76,7 @@ static void add_checkpoint(struct witness *witness, struct http_request *request
     buf_init(&body, http_room(request, WITNESS_LINE_BYTES_MAX), WITNESS_LINE_BYTES_MAX);
     enum witness_verdict verdict = witness_state_add(witness->state, http_body(request),
                                                      (uint64_t)clock_wall_s(), read, &body);
-    tell(verdict, read);
+    tell(witness, verdict, read);
     answer(request, statuses[verdict],
            verdict == WITNESS_BEHIND || verdict == WITNESS_FORKED ? "text/x.tlog.size"
            : verdict == WITNESS_COSIGNED                          ? "text/plain; charset=utf-8"
@@ -154,12 +174,14 @@ bool witness_serve(const struct config *config, struct buf *why)
     struct witness *w = check_alloc(sizeof *w);
     log_set_level(config_log_level(config));
     w->drain_ms = (unsigned)config->http_drain_ms;
+    w->wrong_proofs = throttle_create(1);
     bool ok = open_state(w, config, why) && listen_on(w, config, why);
     if (ok)
         serve_until_signal(w);
     http_destroy(&w->http);
     http_tls_release(w->tls);
     witness_state_close(&w->state);
+    throttle_destroy(&w->wrong_proofs);
     free(w);
     return ok;
 }

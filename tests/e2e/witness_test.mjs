@@ -2,6 +2,7 @@
 // rewritten, missed when they are away.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -109,13 +110,45 @@ test('a log that was rewritten with its own key is refused by the witness, and t
   site.gateway = await site.startGateway('gateway'); // the same key, the same origin, another history
   while (sizeOf(note(site)) <= sizeOf(before)) await grow(world, 5);
   await complaint(site.gateway, /rewritten|another tree/);
-  const proof = await witness.process.waitForLog((line) => line.event === 'a log contradicts itself');
-  assert.equal(proof.level, 'error');
+  const proof = await witness.process.waitForLog((line) => line.event === 'a proof does not hold');
+  assert.equal(proof.level, 'warning');
   assert.equal(proof.note.split('\n')[0], before.split('\n')[0], 'with the checkpoint that shows it');
   assert.equal(note(site, 'checkpoint.witnessed'), '');
   await until(() => site.gateway.metric('witnesses_late'), (n) => n === 1);
   site.write('kept.txt', before);
   assert.notEqual((await site.tryJwb('evidence', 'verify', '--checkpoint', site.path('kept.txt'))).code, 0);
+});
+
+// A checkpoint of the same size, by the log's own key, of another tree.
+function fork(site, text) {
+  const [origin, size, , , signature] = text.split('\n');
+  const seed = Buffer.from(site.read('evidence.key').toString().trim().split('+').slice(4).join('+'), 'base64').subarray(1);
+  const key = crypto.createPrivateKey({ format: 'der', type: 'pkcs8',
+    key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed]) });
+  const body = `${origin}\n${size}\n${Buffer.alloc(32).toString('base64')}\n`;
+  const [, name, octets] = signature.split(' ');
+  const signed = Buffer.concat([Buffer.from(octets, 'base64').subarray(0, 4), crypto.sign(null, Buffer.from(body), key)]);
+  return `${body}\n— ${name} ${signed.toString('base64')}\n`;
+}
+
+test('only who has a log\'s key can make a witness say that it contradicts itself, and nobody can fill its log', async (t) => {
+  const world = await opened(t);
+  const { site, witness } = world;
+  const before = await witnessed(site, await grow(world));
+  await site.gateway.stop();
+  await witness.stop();
+  await witness.open();
+  const size = Number((await witness.ask(`old 0\n\n${before}`)).body.toString());
+  const told = (event) => witness.process.log.filter((line) => line.event === event);
+  const anybodys = `old ${size}\n${Buffer.alloc(32).toString('base64')}\n\n${note(site)}`;
+  for (let i = 0; i < 20; i++) assert.equal((await witness.ask(anybodys)).status, 422);
+  await witness.process.waitForLog((line) => line.event === 'a proof does not hold');
+  assert.deepEqual(told('a proof does not hold').map((line) => line.level), ['warning']);
+  assert.deepEqual(told('a log contradicts itself'), []);
+  const forked = fork(site, before.split('\n')[1] === String(size) ? before : note(site));
+  assert.equal((await witness.ask(`old ${size}\n\n${forked}`)).status, 409);
+  const lie = await witness.process.waitForLog((line) => line.event === 'a log contradicts itself');
+  assert.deepEqual([lie.level, lie.note], ['error', forked]);
 });
 
 test('a witness that is away is missed after a while, and found again', async (t) => {
