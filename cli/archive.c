@@ -121,8 +121,12 @@ static bool read_configuration(struct archiving *e)
 /* What was written is read back before anything is taken away for it. */
 static bool write_package(struct archiving *e)
 {
-    const struct archive_options options = {
-        .log = e->log, .folder = e->folder, .verifier = &e->verifier, .due = is_due, .context = e};
+    const struct archive_options options = {.log = e->log,
+                                            .folder = e->folder,
+                                            .verifier = &e->verifier,
+                                            .witnesses = *e->desk.config->evidence_witnesses != 0,
+                                            .due = is_due,
+                                            .context = e};
     struct archive_report again;
     if (failed(archive_export(&options, &e->report, &e->why), &e->why))
         return false;

@@ -156,12 +156,14 @@ static enum archive_error write_bundles(struct writer *w)
 
 /* ---- the whole ---- */
 
-/* One that witnesses stand for, if there is one: who wrote the log can't write another for it. */
+/* One that witnesses stand for, if there is one: who wrote the log can't write another for it. What
+ * former witnesses cosigned last lies there still, and gets no newer. */
 static enum archive_error read_checkpoint(struct writer *w)
 {
     struct buf note = BUF_OVER(w->note);
     struct bytes text;
-    enum tlog_error error = tlog_read_checkpoint(w->log, true, &note);
+    enum tlog_error error =
+        w->options->witnesses ? tlog_read_checkpoint(w->log, true, &note) : TLOG_ERR_MISSING;
     if (error == TLOG_ERR_MISSING)
         error = tlog_read_checkpoint(w->log, false, &note);
     if (error)

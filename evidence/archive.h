@@ -42,12 +42,13 @@ struct archive_options {
     const char *log;                      /* the log's folder */
     const char *folder;                   /* to be made, in a folder that is there; mode 0700 */
     const struct note_verifier *verifier; /* the log's */
+    bool witnesses;                       /* it has some now: of former ones no checkpoint counts */
     archive_due *due;
     void *context;
 };
 /* Writes a package of what is due and still in the log, synced when it returns; when there is
  * nothing (report->entries 0), it leaves no folder. Under the newest checkpoint that all witnesses
- * have cosigned, or the newest of all when there is none such. */
+ * have cosigned, or the newest of all when there are no witnesses, or none such yet. */
 enum archive_error archive_export(const struct archive_options *options,
                                   struct archive_report *report, struct buf *why);
 

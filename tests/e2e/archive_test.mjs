@@ -140,6 +140,18 @@ test('nothing is removed before the log has the evidence of it', async (t) => {
   assert.match(await site.jwb('evidence', 'verify'), /of them were removed/);
 });
 
+test('what witnesses cosigned that are not in the configuration any more holds no archive up', async (t) => {
+  const retention = { days: 365 }, site = await world(t, retention);
+  site.write('evidence-gateway/log/checkpoint.witnessed', 'theirs\n');
+  site.config('witnessed', { retention, evidence: { folder: 'evidence-gateway', witnesses: 'witnesses' } });
+  const theirs = await exported(site, 'package', '--before', before(30), { config: 'witnessed' });
+  assert.equal(theirs.code, 1);
+  assert.match(theirs.stderr, /checkpoint/);
+  const made = await exported(site, 'package', '--before', before(30));
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /entries in [0-9]+ bundles/);
+});
+
 test('a package that is cut short, or another log\'s, is none', async (t) => {
   const site = await world(t, { days: 365 });
   assert.equal((await exported(site, 'package', '--before', before(30))).code, 0);

@@ -145,11 +145,14 @@ static void make_site(struct site *s)
 
 static struct archive_report report;
 
+static bool witnesses;
+
 static enum archive_error export_to(const struct site *s, const char *folder)
 {
     const struct archive_options options = {.log = s->log,
                                             .folder = folder,
                                             .verifier = &s->signer.verifier,
+                                            .witnesses = witnesses,
                                             .due = is_old,
                                             .context = &a_year};
     why = (struct buf)BUF_OVER(why_text);
@@ -263,6 +266,36 @@ static unsigned change_octets(const struct site *s, const char *package, const c
     }
     write_file(path, content);
     return found;
+}
+
+/* An early checkpoint of the site's log, of `size` entries, as all its witnesses cosigned it last.
+ */
+static void make_witnessed(const struct site *s, uint64_t size)
+{
+    uint8_t storage[NOTE_BYTES_MAX];
+    struct buf note = BUF_OVER(storage);
+    const struct checkpoint early = {.size = size, .root = merkle_empty};
+    assert_int_equal(checkpoint_sign(&early, &s->signer, &note), CRYPTO_OK);
+    write_file(path_in(s->log, "checkpoint.witnessed"), buf_bytes(&note));
+}
+
+static void former_witnesses_hold_nothing_up(void **state)
+{
+    /* If this failed, nothing would ever leave a log again whose witnesses were taken out of the
+     * configuration; or, while they are in it, an archive be made that none of them stands for. */
+    struct site s;
+    (void)state;
+    make_site(&s);
+    make_witnessed(&s, 10);
+    witnesses = true;
+    assert_done(export_to(&s, path_in(s.folder, "witnessed")));
+    assert_int_equal(report.size, 10);
+    assert_int_equal(report.entries, 0);
+    witnesses = false;
+    assert_done(export_to(&s, path_in(s.folder, "package")));
+    assert_int_equal(report.size, RECORDS + EVENTS);
+    assert_int_equal(report.bundles, 3);
+    assert_done(check(&s, path_in(s.folder, "package")));
 }
 
 static void finds_each_changed_octet(void **state)
@@ -517,6 +550,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exports_what_is_due),
+        cmocka_unit_test(former_witnesses_hold_nothing_up),
         cmocka_unit_test(finds_each_changed_octet),
         cmocka_unit_test(finds_what_is_missing_or_more),
         cmocka_unit_test(finds_what_a_new_manifest_hides),
