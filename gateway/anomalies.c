@@ -3,16 +3,19 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "protocol/status.h"
 #include "protocol/token.h"
+#include "registry/registry.h"
 
+#define SCAN_TIME_AT        (2 * REGISTRY_ID_BYTES + 1) /* in an offline scan's reference */
 #define HOUR_US             INT64_C(3600000000)
 #define MEMBERS_PER_TRACKED 100 /* of all sets together, per one that may be tracked */
 #define SET_SLOTS_LEAST     8
 #define NONE                UINT32_MAX
 
 /* Whom a count is about. */
-enum kind { CLIENT, LICENCE };
+enum kind { CLIENT, CLIENT_OFFLINE, LICENCE };
 
 /* Different ones that were seen, by a hash of 64 bits: open addressing, at most half full; 0 is a
  * free slot. */
@@ -27,8 +30,9 @@ struct tracked {
     uint8_t name_bytes;
     uint8_t name[JOURNAL_TEXT_BYTES_MAX]; /* a client's id, a licence's reference */
     int64_t began_us;
-    struct set seen;          /* by a client: licences; a licence: by clients */
-    uint32_t checks, refused; /* a partner's */
+    struct set seen; /* by a client: licences; a licence: by clients */
+    uint32_t checks, misses;
+    uint64_t request; /* the last check's: a lookup has a record for each licence */
     bool told[ANOMALY_RULE_COUNT];
     uint32_t next_of_hash;   /* the others of its chain */
     uint32_t older, younger; /* by when the hour began */
@@ -134,7 +138,7 @@ static void begin_hour(struct anomalies *a, struct tracked *t, int64_t now_us)
     const uint32_t at = (uint32_t)(t - a->tracked);
     set_clear(a, &t->seen);
     t->began_us = now_us;
-    t->checks = t->refused = 0;
+    t->checks = t->misses = 0;
     memset(t->told, 0, sizeof t->told);
     t->older = a->youngest;
     t->younger = NONE;
@@ -222,33 +226,76 @@ static void count_different(struct anomalies *a, struct tracked *t, uint64_t mem
         tell(a, t, rule, t->seen.count);
 }
 
-/* What was refused found no licence: none of that number, name or consent, or no genuine code. A
- * licence that is not valid any more was found. */
+/* Found no licence: none of that number, name or consent, or no genuine code. A licence that is not
+ * valid any more was found; what could not be found out is no guess. */
+static bool is_miss(const struct journal_record *record)
+{
+    const bool asked_by_number = record->kind == JOURNAL_LOOKUP || record->kind == JOURNAL_RETRIEVE;
+    return !record->place_known && !record->licence_known &&
+           (asked_by_number ? record->reason == REASON_LICENCE_UNKNOWN
+                            : record->result == RESULT_INVALID);
+}
+
 static void count_check(struct anomalies *a, const struct config *config, struct tracked *t,
                         const struct journal_record *record)
 {
+    if (record->request_id && record->request_id == t->request)
+        return;
+    t->request = record->request_id;
     t->checks++;
-    t->refused +=
-        record->result == RESULT_INVALID && !record->place_known && !record->licence_known;
+    t->misses += is_miss(record);
     if (t->checks >= config->anomalies_checks_min &&
-        t->refused * UINT64_C(100) >= t->checks * config->anomalies_miss_percent)
-        tell(a, t, ANOMALY_MISSES, t->refused);
+        t->misses * UINT64_C(100) >= t->checks * config->anomalies_miss_percent)
+        tell(a, t, ANOMALY_MISSES, t->misses);
+}
+
+/* Who looks how, and what is counted of it beside looks at a licence. A business system sees as
+ * many as come to its counters; its quota is its limit. */
+struct look {
+    enum journal_kind kind;
+    enum token_role role;
+    bool people, misses;
+};
+
+static const struct look *look_of(const struct journal_record *record)
+{
+    static const struct look looks[] = {
+        {JOURNAL_VERIFY, TOKEN_ROLE_INSPECTOR, .people = true},
+        {JOURNAL_OFFLINE_SCAN, TOKEN_ROLE_INSPECTOR, .people = true},
+        {JOURNAL_LOOKUP, TOKEN_ROLE_INSPECTOR, .people = true, .misses = true},
+        {JOURNAL_VERIFY, TOKEN_ROLE_PARTNER, .people = true, .misses = true},
+        {JOURNAL_CHECK, TOKEN_ROLE_PARTNER, .people = true, .misses = true},
+        {JOURNAL_RETRIEVE, TOKEN_ROLE_SYSTEM, .misses = true},
+    };
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++)
+        if (looks[i].kind == record->kind && looks[i].role == record->role)
+            return &looks[i];
+    return NULL;
+}
+
+/* A terminal delivers many offline scans at once: they count in the hours that they were made in,
+ * apart from what it sees meanwhile. */
+static struct tracked *track_client(struct anomalies *a, const struct journal_record *record)
+{
+    int64_t at_s;
+    if (record->kind != JOURNAL_OFFLINE_SCAN)
+        return track(a, CLIENT, record->client, record->at_us);
+    bool told = record->reference.len > SCAN_TIME_AT &&
+                civil_read_timestamp(bytes_from(record->reference, SCAN_TIME_AT), &at_s);
+    return track(a, CLIENT_OFFLINE, record->client, told ? at_s * 1000000 : record->at_us);
 }
 
 void anomalies_see(struct anomalies *a, const struct config *config,
                    const struct journal_record *record)
 {
-    const bool terminal = record->role == TOKEN_ROLE_INSPECTOR,
-               partner = record->role == TOKEN_ROLE_PARTNER,
-               check = record->kind == JOURNAL_VERIFY || record->kind == JOURNAL_CHECK,
-               look = check || record->kind == JOURNAL_LOOKUP;
+    const struct look *look = look_of(record);
     const struct bytes licence = bytes_of(record->licence, sizeof record->licence);
-    if (!look || (!terminal && !partner) || !record->client.len)
+    if (!look || !record->client.len)
         return;
-    struct tracked *t = track(a, CLIENT, record->client, record->at_us);
-    if (t && partner && check && config->anomalies_miss_percent)
+    struct tracked *t = track_client(a, record);
+    if (t && look->misses && config->anomalies_miss_percent)
         count_check(a, config, t, record);
-    if (t && record->licence_known && config->anomalies_people_per_hour)
+    if (t && look->people && record->licence_known && config->anomalies_people_per_hour)
         count_different(a, t, hash_of(LICENCE, licence), ANOMALY_PEOPLE,
                         config->anomalies_people_per_hour);
     if (!record->licence_known || !config->anomalies_looks_per_hour)

@@ -1,6 +1,8 @@
 /* What is unusual in how licences are looked at, by rules of the configuration (anomalies.*),
  * counted over the records that come into the evidence log: no cost for a request. Counts are of
- * the hour that began with the first look, and are lost at a restart. One thread: the sequencer's.
+ * the hour that began with the first look, and are lost at a restart. Records name licences, by a
+ * salted reference, and no persons: who has two counts as two, and each of them by itself. One
+ * thread: the sequencer's.
  */
 #ifndef GATEWAY_ANOMALIES_H
 #define GATEWAY_ANOMALIES_H
@@ -11,8 +13,8 @@
 /* rule, its word in events and metrics */
 #define ANOMALY_RULES(R)                                                                           \
     R(PEOPLE, "people_per_hour") /* one terminal or partner, different licences */                 \
-    R(LOOKS, "looks_per_hour")   /* one licence, different terminals or partners */                \
-    R(MISSES, "miss_percent")    /* a partner's refused checks */
+    R(LOOKS, "looks_per_hour")   /* one licence, different terminals, partners or systems */       \
+    R(MISSES, "miss_percent")    /* one's checks, lookups or retrievals that found none */
 enum anomaly_rule {
 #define R(name, word) ANOMALY_##name,
     ANOMALY_RULES(R)

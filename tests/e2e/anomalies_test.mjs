@@ -74,3 +74,15 @@ test('a partner whose checks are mostly refused is reported; one whose customers
   assert.deepEqual([line.whom, line.count], ['car-rental', 7]);
   await until(() => metric(site, 'miss_percent'), (n) => n === 1);
 });
+
+test('an inspector whose lookups find nobody is reported, and so is a business system that guesses', async (t) => {
+  const site = await Site.start(t, { config: { evidence: { checkpoint_ms: 50 }, anomalies: { checks_min: 6 } } });
+  const token = await site.token('inspector'), system = await site.token('system');
+  for (let i = 0; i < 6; i++) assert.equal(await found(site, token, `NONE-${i}`), 0);
+  const guess = (i) => site.gateway.json('POST', '/v1/licences:retrieve', system, { matter: '11410800MB0001', operator: 'clerk-4',
+    legal_basis: 'none', holder_number: `9141080000000000${i}A` });
+  for (let i = 0; i < 6; i++) assert.equal((await guess(i)).status, 403);
+  const lines = await until(() => site.gateway.log.filter((l) => l.event === 'anomaly'), (all) => all.length >= 2);
+  assert.deepEqual(lines.map((l) => [l.rule, l.whom, l.count]).sort(),
+    [['miss_percent', 'business-system-1', 6], ['miss_percent', 'terminal-7', 6]]);
+});

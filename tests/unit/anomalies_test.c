@@ -161,6 +161,122 @@ static void a_partner_that_is_mostly_refused_is_told(void **state)
     assert_int_equal(told.calls, 1);
 }
 
+/* A lookup, or a business system's retrieval, that found nobody. */
+static void see_nobody(enum journal_kind kind, enum token_role role, const char *client)
+{
+    see((struct journal_record){.kind = kind,
+                                .role = (uint8_t)role,
+                                .result = RESULT_INDETERMINATE,
+                                .reason = REASON_LICENCE_UNKNOWN,
+                                .at_us = NOW_US,
+                                .client = bytes_str(client)});
+}
+
+/* An officer or a clerk who tries numbers until one is somebody's would not be seen; or one who
+ * found a holder of many licences among many that are none hide behind them. */
+static void who_guesses_numbers_is_told(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 100; n++) { /* one lookup, a record for each licence */
+        struct journal_record record = scan("terminal-7", n, NOW_US);
+        record.kind = JOURNAL_LOOKUP;
+        record.request_id = 77;
+        see(record);
+    }
+    for (unsigned i = 0; i < 18; i++)
+        see_nobody(JOURNAL_LOOKUP, TOKEN_ROLE_INSPECTOR, "terminal-7");
+    for (unsigned i = 0; i < 19; i++)
+        see_nobody(JOURNAL_RETRIEVE, TOKEN_ROLE_SYSTEM, "hall");
+    assert_int_equal(told.calls, 0);
+    see_nobody(JOURNAL_LOOKUP, TOKEN_ROLE_INSPECTOR, "terminal-7");
+    assert_int_equal(told.calls, 1);
+    assert_int_equal(told.rule, ANOMALY_MISSES);
+    assert_string_equal(told.whom, "terminal-7");
+    assert_int_equal(told.count, 19);
+    see_nobody(JOURNAL_RETRIEVE, TOKEN_ROLE_SYSTEM, "hall");
+    assert_int_equal(told.calls, 2);
+    assert_string_equal(told.whom, "hall");
+}
+
+/* A registry that can't be asked would make every officer one who guesses. */
+static void what_could_not_be_found_out_is_no_miss(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 100; i++)
+        see((struct journal_record){.kind = JOURNAL_LOOKUP,
+                                    .role = TOKEN_ROLE_INSPECTOR,
+                                    .result = RESULT_INDETERMINATE,
+                                    .reason = REASON_STATUS_UNAVAILABLE,
+                                    .at_us = NOW_US,
+                                    .client = BYTES("terminal-7")});
+    assert_int_equal(told.calls, 0);
+}
+
+/* Made at `at` (RFC 3339), delivered at NOW_US. */
+static void see_offline(unsigned n, const char *at)
+{
+    char reference[80];
+    struct journal_record record = scan("terminal-7", n, NOW_US);
+    snprintf(reference, sizeof reference, "%032x %s", n, at);
+    record.kind = JOURNAL_OFFLINE_SCAN;
+    record.number = n + 1;
+    record.reference = bytes_str(reference);
+    see(record);
+}
+
+/* Whoever switches the network off could see as many as he likes; or a terminal that delivers a
+ * day's scans at once be reported for it. */
+static void offline_scans_count_in_the_hour_they_were_made_in(void **state)
+{
+    (void)state;
+    config->anomalies_people_per_hour = 3;
+    for (unsigned n = 0; n < 3; n++)
+        see(scan("terminal-7", 100 + n, NOW_US));
+    for (unsigned hour = 0; hour < 5; hour++)
+        for (unsigned n = 0; n < 3; n++) {
+            char at[32];
+            snprintf(at, sizeof at, "2023-11-14T%02u:%02u:00+08:00", 8 + hour, n);
+            see_offline(10 * hour + n, at);
+        }
+    assert_int_equal(told.calls, 0);
+    see_offline(50, "2023-11-14T12:30:00+08:00");
+    assert_int_equal(told.calls, 1);
+    assert_int_equal(told.rule, ANOMALY_PEOPLE);
+    assert_string_equal(told.whom, "terminal-7");
+    see_offline(51, "no time"); /* of another version: when it was delivered, a new hour */
+    assert_int_equal(told.calls, 1);
+}
+
+/* A person could be looked up by every counter and every patrol of the city, unseen. */
+static void a_licence_is_looked_at_in_every_way(void **state)
+{
+    (void)state;
+    config->anomalies_looks_per_hour = 2;
+    see(scan("terminal-8", 5, NOW_US));
+    see_offline(5, "2023-11-14T12:30:00+08:00");
+    assert_int_equal(told.calls, 0);
+    struct journal_record retrieval = scan("hall", 5, NOW_US);
+    retrieval.kind = JOURNAL_RETRIEVE;
+    retrieval.role = TOKEN_ROLE_SYSTEM;
+    see(retrieval);
+    assert_int_equal(told.calls, 1);
+    assert_int_equal(told.rule, ANOMALY_LOOKS);
+    assert_int_equal(told.count, 3);
+}
+
+/* A service hall would be reported every hour for serving whoever comes. */
+static void a_system_may_see_many(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < 1000; n++) {
+        struct journal_record retrieval = scan("hall", n, NOW_US);
+        retrieval.kind = JOURNAL_RETRIEVE;
+        retrieval.role = TOKEN_ROLE_SYSTEM;
+        see(retrieval);
+    }
+    assert_int_equal(told.calls, 0);
+}
+
 /* One slip of a partner's first customer would raise an alarm. */
 static void a_share_needs_enough_checks(void **state)
 {
@@ -270,6 +386,11 @@ int main(void)
         TEST(an_hour_begins_with_the_first_look),
         TEST(a_licence_that_many_look_at_is_told),
         TEST(a_partner_that_is_mostly_refused_is_told),
+        TEST(who_guesses_numbers_is_told),
+        TEST(what_could_not_be_found_out_is_no_miss),
+        TEST(offline_scans_count_in_the_hour_they_were_made_in),
+        TEST(a_licence_is_looked_at_in_every_way),
+        TEST(a_system_may_see_many),
         TEST(a_share_needs_enough_checks),
         TEST(only_looks_of_terminals_and_partners_count),
         TEST(zero_is_never),
