@@ -13,6 +13,7 @@
     F(view,    "view.mjs",     "text/javascript; charset=utf-8") \
     F(words,   "words.mjs",    "text/javascript; charset=utf-8") \
     F(gateway, "gateway.mjs",  "text/javascript; charset=utf-8") \
+    F(clock,   "clock.mjs",    "text/javascript; charset=utf-8") \
     F(verdict, "verdict.mjs",  "text/javascript; charset=utf-8") \
     F(code,    "code.mjs",     "text/javascript; charset=utf-8") \
     F(bundle,  "bundle.mjs",   "text/javascript; charset=utf-8") \

@@ -2,11 +2,11 @@
 import { Malformed } from './cbor.mjs';
 import { digitsOf, read, verifyMessage } from './code.mjs';
 import { doubtOf } from './bundle.mjs';
+import { isOff, setTime, time, wasChanged } from './clock.mjs';
 import { askVerdict, fetchBundle } from './gateway.mjs';
 import { decide } from './verdict.mjs';
 import { words } from './words.mjs';
 
-const CLOCK_SLACK_S = 2; // the gateway's is told in whole seconds
 const at = (id) => document.getElementById(id);
 
 // ---- settings: the only two things that are kept ----
@@ -28,14 +28,7 @@ const say = (key) => words[key]?.[settings.language === 'en' ? 'en' : 'zh'];
 // ---- what is known of the code that was scanned last ----
 
 let known = { phase: 'idle' };
-let clockOffset = 0; // seconds from this phone's clock to the gateway's
-const now = () => Math.floor(Date.now() / 1000 + clockOffset);
-
-function setClock(date) {
-  if (date === null) return;
-  const offset = date - Date.now() / 1000;
-  clockOffset = Math.abs(offset) > CLOCK_SLACK_S ? offset : 0;
-}
+const now = () => Math.floor(time());
 
 // Checks 2 to 8 here; without WebCrypto they are the gateway's.
 async function checkHere(message, bundle) {
@@ -48,6 +41,13 @@ async function checkHere(message, bundle) {
   }
 }
 
+// The gateway's verdict, and its time as soon as it is there.
+async function ask(digits) {
+  const answer = await askVerdict(digits);
+  setTime(answer.date ?? time());
+  return answer;
+}
+
 async function check(code) {
   const checked = known = { phase: 'checking', code };
   render();
@@ -58,8 +58,7 @@ async function check(code) {
     checked.phase = 'malformed';
     return render();
   }
-  const [bundle, gateway] = await Promise.all([fetchBundle(), askVerdict(digitsOf(code))]);
-  setClock(gateway.date);
+  const [bundle, gateway] = await Promise.all([fetchBundle(), ask(digitsOf(code))]);
   const local = await checkHere(checked.message, bundle);
   Object.assign(checked, { phase: 'done', gateway, local, types: bundle?.types ?? new Map() });
   if (known === checked) render();
@@ -105,7 +104,7 @@ function renderSaid({ reason }) {
   put('here', say(`here_${local.result}`) + (local.reason ? say(`reason_${local.reason}`) : ''));
   put('there', gateway.result === 'valid' ? say('there_valid') : say(`reason_${gateway.reason}`));
   put('as-of', gateway.licence && gateway.asOf && `${say('asOf')} ${gateway.asOf.slice(0, 19).replace('T', ' ')}`);
-  put('clock', clockOffset && say('clockOff'));
+  put('clock', isOff() && say('clockOff'));
 }
 
 function adviceOf(result, reason) {
@@ -122,6 +121,7 @@ function renderLife({ result }) {
 
 function render() {
   clearTimeout(render.timer);
+  if (known.phase === 'done' && wasChanged()) return check(known.code); // it may be dead, or alive
   const { result, reason, face } = verdict() ?? {};
   document.documentElement.lang = settings.language === 'en' ? 'en' : 'zh-CN';
   document.documentElement.dataset.elder = settings.elder ? 'on' : 'off';
@@ -138,7 +138,7 @@ function render() {
   at('paste').hidden = !['idle', 'malformed'].includes(known.phase);
   renderFace(face, result);
   renderSaid({ reason });
-  if (renderLife({ result })) render.timer = setTimeout(render, 1000 - (Date.now() + clockOffset * 1000) % 1000);
+  if (renderLife({ result })) render.timer = setTimeout(render, 1000 * (1 - time() % 1));
 }
 
 // ---- what the visitor does ----

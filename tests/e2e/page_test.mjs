@@ -186,6 +186,37 @@ test('the page', async (t) => {
     }
   });
 
+  await t.test('a green that goes by a clock that is put right meanwhile would outlive its code by the correction', async (t) => {
+    const page = await visit(t, w, { before: (page) => page.clock.install({ time: Date.now() + 3600 * 1000 }) });
+    await scan(page, w, await display(w));
+    await says(page, 'valid', '本机时钟不准');
+    await page.route('**/v1/verify', (route) => route.abort());
+    await page.clock.setSystemTime(Date.now());
+    await page.clock.fastForward(61000);
+    await settled(page);
+    await says(page, 'invalid', '码已过期');
+
+    await page.unroute('**/v1/verify');
+    await scan(page, w, await display(w));
+    await says(page, 'valid', '本机时钟不准'); // a minute ahead
+    await page.clock.setSystemTime(Date.now());
+    await page.clock.runFor(1000);
+    await page.locator('#clock').waitFor({ state: 'hidden' }); // it asks again
+    await settled(page);
+    await says(page, 'valid');
+  });
+
+  await t.test('a green that slept while its code died would be the first thing seen on waking', async (t) => {
+    const page = await visit(t, w, { before: (page) => page.clock.install() });
+    await scan(page, w, await display(w));
+    await says(page, 'valid');
+    await page.route('**/v1/verify', (route) => route.abort());
+    await page.clock.setSystemTime(Date.now() + 61 * 1000); // and the clock that counts stood still
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await settled(page);
+    await says(page, 'invalid', '码已过期');
+  });
+
   await t.test('a code that is dead, or signed by nobody, says which', async (t) => {
     const { keys } = JSON.parse(site.read('codes.jwks'));
     const key = keys.find((k) => !k.jwb_use || k.jwb_use === 'code');
