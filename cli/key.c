@@ -176,9 +176,10 @@ static bool read_key(const struct command *command, const char *use, const char 
 {
     const int64_t now = clock_wall_s();
     job->from = now;
-    job->publish_at = unpublished ? KEY_UNPUBLISHED : now;
     if (!command_time(command, "--from", from, &job->from))
         return false;
+    /* One that vouches for what was signed before now was known then. */
+    job->publish_at = unpublished ? KEY_UNPUBLISHED : job->from < now ? job->from : now;
     job->until = job->from + KEY_LIFE_S;
     if (!command_time(command, "--until", until, &job->until))
         return false;

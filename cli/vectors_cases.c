@@ -13,6 +13,10 @@ static void code_key_begins(struct trust_bundle *bundle)
 {
     key_at(bundle, CODE)->use_from = VECTORS_NOW + 1;
 }
+static void code_key_published(struct trust_bundle *bundle)
+{
+    key_at(bundle, CODE)->publish_at = VECTORS_NOW + 1;
+}
 static void code_key_ends(struct trust_bundle *bundle)
 {
     key_at(bundle, CODE)->retire_at = VECTORS_NOW;
@@ -95,6 +99,7 @@ const struct vectors_bundle vectors_bundles[] = {
     {"over", .version = 1, .ends = -6 * DAY},
     {"over_in_10_s", .version = 1, .ends = 10 - 6 * DAY},
     {"code_key_begins", .change = code_key_begins},
+    {"code_key_published", .change = code_key_published},
     {"code_key_ends", .change = code_key_ends},
     {"status_key_begins", .change = status_key_begins},
     {"short_life", .change = short_life},
@@ -243,6 +248,7 @@ const struct vectors_case vectors_cases[] = {
     {"root_key", "a root key", false, {READY, UNSURE("by_root", 0, "unknown_key")}},
     {"other_alg", "the message names another algorithm than the key's", false, {READY, UNSURE("other_alg", 0, "unknown_key")}},
     {"key_not_begun", "a second before use_from", false, {BUNDLE("code_key_begins", "ok"), UNSURE("typical", 0, "unknown_key")}},
+    {"key_not_published", "a second before publish", false, {BUNDLE("code_key_published", "ok"), UNSURE("typical", 0, "unknown_key")}},
     {"key_ended", "at retire_at", false, {BUNDLE("code_key_ends", "ok"), UNSURE("typical", 0, "unknown_key")}},
 
     {"ahead_60", "displayed 60 s from now", false, {READY, VALID("from_60_ahead", 0)}},

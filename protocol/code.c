@@ -211,8 +211,7 @@ enum code_error code_find_key(const struct code *code, const struct keyring *rin
         return CODE_ERR_UNKNOWN_KEY;
     if (found->revoked)
         return CODE_ERR_KEY_REVOKED;
-    if (found->alg != code->alg || code->claims.issued_at < found->use_from ||
-        code->claims.issued_at >= found->retire_at)
+    if (found->alg != code->alg || !keyring_key_vouches(found, code->claims.issued_at))
         return CODE_ERR_UNKNOWN_KEY;
     *key = found;
     return CODE_OK;

@@ -80,7 +80,7 @@ bool code_prefix_valid(struct bytes prefix);
 enum code_error code_parse(struct bytes cose, struct code *out);
 
 /* The checks that follow, each alone, in the order of the answer (docs/PROTOCOL.md). */
-/* Is there a key of use KEY_USE_CODE for it, with the same alg, and was it in use at iat? */
+/* Is there a key of use KEY_USE_CODE for it, with the same alg, published and in use at iat? */
 enum code_error code_find_key(const struct code *code, const struct keyring *ring,
                               const struct keyring_key **key);
 enum code_error code_check_lifetime(const struct code_claims *claims, int64_t now, int64_t future_s,

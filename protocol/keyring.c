@@ -104,14 +104,18 @@ const struct keyring_key *keyring_find(const struct keyring *ring, const uint8_t
     return NULL;
 }
 
+bool keyring_key_vouches(const struct keyring_key *key, int64_t at)
+{
+    return key->publish_at <= at && key->use_from <= at && at < key->retire_at;
+}
+
 const struct keyring_key *keyring_signing(const struct keyring *ring, enum key_use use,
                                           enum crypto_alg alg, int64_t now)
 {
     const struct keyring_key *best = NULL;
     for (size_t i = 0; i < ring->count; i++) {
         const struct keyring_key *key = &ring->keys[i];
-        if (key->use == use && key->alg == alg && !key->revoked && key->publish_at <= now &&
-            key->use_from <= now && now < key->retire_at &&
+        if (key->use == use && key->alg == alg && !key->revoked && keyring_key_vouches(key, now) &&
             (!best || key->use_from > best->use_from))
             best = key;
     }

@@ -35,7 +35,7 @@ struct keyring_key {
     enum key_use use;
     uint8_t public_key[CRYPTO_PUBLIC_BYTES];
     int64_t publish_at; /* Unix seconds: known to others from here; KEY_UNPUBLISHED: not yet */
-    int64_t use_from;   /* signs iff use_from <= iat < retire_at, and it is published */
+    int64_t use_from;   /* see keyring_key_vouches */
     int64_t retire_at;
     bool revoked;
 };
@@ -63,9 +63,12 @@ enum keyring_error keyring_add(struct keyring *ring, const struct crypto_provide
                                const struct keyring_key *key);
 /* NULL when there is none. */
 const struct keyring_key *keyring_find(const struct keyring *ring, const uint8_t kid[KID_BYTES]);
-/* The key of this algorithm that signs at `now`: of those published by then, with use_from <= now <
- * retire_at, not revoked, the one with the latest use_from. NULL when there is none. A message that
- * it signs has this very `now` as its iat. */
+/* Does it vouch for what says that it signed it at `at`? It was published by then, and use_from <=
+ * at < retire_at. Whether it was revoked, and its use, are for others. */
+bool keyring_key_vouches(const struct keyring_key *key, int64_t at);
+/* The key of this algorithm that signs at `now`: of those that vouch for what is signed then, not
+ * revoked, the one with the latest use_from. NULL when there is none. A message that it signs has
+ * this very `now` as its iat. */
 const struct keyring_key *keyring_signing(const struct keyring *ring, enum key_use use,
                                           enum crypto_alg alg, int64_t now);
 

@@ -163,7 +163,7 @@ static const struct keyring_key *signer_of(const struct keyring *ring, struct by
                                            enum key_use use, int64_t at)
 {
     const struct keyring_key *key = kid.len == KID_BYTES ? keyring_find(ring, kid.data) : NULL;
-    return key && key->use == use && key->use_from <= at && at < key->retire_at ? key : NULL;
+    return key && key->use == use && keyring_key_vouches(key, at) ? key : NULL;
 }
 
 /* Signed by a pinned root key that was good when its time began, also by the bundle's own word. */

@@ -21,7 +21,7 @@ function readKey(r) {
   need(use && (alg === ES256 || alg === SM2), 'use or alg');
   const publicKey = r.bytes(65, 65);
   const [publishAt, useFrom, retireAt] = [r.uint(U32), r.uint(U32), r.uint(U32)];
-  return { kid, use, alg, publicKey, publishAt, useFrom, retireAt: retireAt === U32 ? Infinity : retireAt };
+  return { kid, use, alg, publicKey, useFrom: Math.max(publishAt, useFrom), retireAt: retireAt === U32 ? Infinity : retireAt };
 }
 
 function readRow(r) {

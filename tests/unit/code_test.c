@@ -366,6 +366,14 @@ static void keys_vouch_only_for_what_they_may(void **state)
     assert_null(key);
     mine->use_from = NOW;
     assert_int_equal(code_find_key(&code, &own, &key), CODE_OK);
+    static const int64_t unknown_to_others[] = {NOW + 1, KEY_UNPUBLISHED};
+    for (size_t i = 0; i < 2; i++) {
+        mine->publish_at = unknown_to_others[i];
+        assert_int_equal(code_find_key(&code, &own, &key), CODE_ERR_UNKNOWN_KEY);
+        assert_null(key);
+    }
+    mine->publish_at = NOW;
+    assert_int_equal(code_find_key(&code, &own, &key), CODE_OK);
     mine->retire_at = NOW;
     assert_int_equal(code_find_key(&code, &own, &key), CODE_ERR_UNKNOWN_KEY);
     mine->revoked = true; /* says more than that it is retired */
