@@ -338,8 +338,8 @@ const struct command commands[] = {
      "Example: jwb key publish 1a2b3c4d --from 2027-01-01\n",
      command_key_publish},
     {"key retire", "KID [--at TIME] [--file FILE]", "Let a key sign no more; what it signed stays good",
-     "  --at TIME            from when on, a minute from now if not given; never later than its end\n"
-     "                       was said to be\n"
+     "  --at TIME            from when on: a minute from now, which it is if not given, or later; never\n"
+     "                       later than its end was said to be\n"
      KEY_FILE_OPTION
      "\n"
      "Example: jwb key retire 1a2b3c4d\n",

@@ -9,7 +9,7 @@
 /* Gateways read the file when they are told to, and verifiers without a network when they can:
  * what a key signs that they don't know is refused by them. */
 #define PUBLISH_AHEAD_S (24 * 3600)
-/* A key that signs now goes on to, in gateways, until they have read the file. */
+/* Gateways go on with a key until they have read the file, whatever the file says signs now. */
 #define RETIRE_AHEAD_S 60
 #define SET_BYTES_MAX  (KEYRING_KEYS_MAX * 320)
 
@@ -115,7 +115,6 @@ static enum key_act retire_key(struct key_job *job, struct keyfile *keys)
     struct keyring_key *key = key_job_find(job, keys);
     if (!key)
         return KEY_ACT_FAILED;
-    const bool signs = keyring_signing(&keys->ring, key->use, key->alg, job->now) == key;
     if (!job->until)
         job->until = job->now + RETIRE_AHEAD_S;
     if (key->revoked)
@@ -133,9 +132,9 @@ static enum key_act retire_key(struct key_job *job, struct keyfile *keys)
     if (job->until <= key->use_from)
         return refuse(
             "the key would retire before it begins to sign; revoke it, if it is not wanted");
-    if (signs && job->until < job->now + RETIRE_AHEAD_S)
-        return refuse("the key signs now, and gateways that have not read the file yet go on with "
-                      "it: --at must be a minute ahead, or another key sign first");
+    if (job->until < job->now + RETIRE_AHEAD_S)
+        return refuse("gateways that have not read the file yet may go on with the key: --at must "
+                      "be a minute ahead");
     key->retire_at = job->until;
     key_warn_of_last(job, keys, key, job->until);
     return KEY_ACT_WRITE;

@@ -5,7 +5,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
-import { program } from './lib/site.mjs';
 import { refuses, tool } from './lib/tool.mjs';
 
 const DAY = 86400;
@@ -71,11 +70,9 @@ test('a bundle that is made anew without a need would cost each terminal a fetch
 test('a bundle that was left to its end would leave terminals without one while they have no network', async (t) => {
   const site = await siteWithRoot(t);
   await make(site, '--life', '2');
-  const makeIn = (hours) => execFileSync('faketime', ['-f', `+${hours}h`, program('jwb'), 'bundle', 'make', '--root', site.path('root.jwks')],
-    { cwd: site.folder, encoding: 'utf8', env: { ...process.env, JWB_CONFIG: site.path('gateway.yaml'),
-      ASAN_OPTIONS: 'verify_asan_link_order=0:detect_leaks=0' } });
-  assert.match(makeIn(23), /is as it should be/);
-  assert.match(makeIn(25), /: made, version/);
+  const makeIn = (hours) => site.jwb('bundle', 'make', '--root', site.path('root.jwks'), { clock: `+${hours}h` });
+  assert.match(await makeIn(23), /is as it should be/);
+  assert.match(await makeIn(25), /: made, version/);
 });
 
 test('a key that was revoked and is believed again by a later bundle would let its thief go on', async (t) => {
