@@ -8,7 +8,7 @@
 #include "base/utf8.h"
 #include "cli/bundle.h"
 #include "cli/command.h"
-#include "gateway/config/keyfile.h"
+#include "cli/key_job.h"
 #include "protocol/code.h"
 
 struct making *making_create(void)
@@ -87,6 +87,8 @@ static bool read_code_keys(const struct desk *desk, struct making *making, int64
     bool read = keyfile_read(desk->config->keys_codes, &crypto_openssl, keys, &why);
     if (!read)
         command_failed_why(&why);
+    if (read)
+        key_drop_spent(keys, desk->config, now);
     bool added = read && bundle_add_keys(&making->bundle, &keys->ring, now);
     keyfile_wipe(keys);
     free(keys);

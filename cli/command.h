@@ -103,6 +103,7 @@ int command_secret_create(const struct command *, int, char **);
 int command_key_publish(const struct command *, int, char **); /* key_change.c */
 int command_key_retire(const struct command *, int, char **);
 int command_key_revoke(const struct command *, int, char **);
+int command_key_prune(const struct command *, int, char **);
 int command_token_mint(const struct command *, int, char **);       /* token.c */
 int command_code_verify(const struct command *, int, char **);      /* code.c */
 int command_code_inspect(const struct command *, int, char **);     /* code_inspect.c */

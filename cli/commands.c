@@ -353,6 +353,16 @@ const struct command commands[] = {
      "\n"
      "Example: jwb key revoke 1a2b3c4d\n",
      command_key_revoke},
+    {"key prune", "", "Drop the keys that nothing needs any more",
+     "Keys for codes, status lists and webhooks that ended so long ago that no code, scan or list of\n"
+     "theirs is looked at any more: longer than scans.age_days, enforcement.code_age_s and\n"
+     "status_lists.life_s together. Keys for receipts stay, and so do those that were revoked. A key\n"
+     "in an HSM is dropped from the file, and stays in the HSM.\n"
+     "\n"
+     CONFIG_OPTION
+     "\n"
+     "Example: jwb key prune\n",
+     command_key_prune},
     {"secret create", "FILE", "Make a file with a random secret",
      "32 random bytes in hexadecimal, mode 0600: registry.secret or keys.secret of the\n"
      "configuration. A file that exists is not overwritten.\n"

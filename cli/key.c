@@ -126,9 +126,11 @@ static enum key_act create_key(struct key_job *job, struct keyfile *keys)
             return KEY_ACT_FAILED;
     if (error == KEYRING_OK) {
         key_warn_of_root(keys, job->now);
+        key_warn_of_room(job, keys);
         return KEY_ACT_WRITE;
     }
-    command_failed("no key was made: %s", keyring_error_text(error));
+    command_failed("no key was made: %s%s", keyring_error_text(error),
+                   error == KEYRING_ERR_FULL ? "; 'jwb key prune' may make room" : "");
     return KEY_ACT_FAILED;
 }
 
@@ -289,6 +291,7 @@ static enum key_act list_keys(struct key_job *job, struct keyfile *keys)
         }
         printf("%s%s\n", keyfile_in_hsm(keys, i) ? "  " : "", keys->uris[i]);
     }
+    key_warn_of_room(job, keys);
     return KEY_ACT_DONE;
 }
 

@@ -1,4 +1,4 @@
-/* jwb key publish, retire and revoke: what becomes of a key once it is made. */
+/* jwb key publish, retire, revoke and prune: what becomes of a key once it is made. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -194,5 +194,29 @@ int command_key_revoke(const struct command *command, int argc, char **argv)
         printf(" is revoked; %s\n",
                effect ? effect : "gateways no longer publish it from the next SIGHUP on");
     }
+    return status;
+}
+
+/* ---- prune ---- */
+
+static enum key_act prune_keys(struct key_job *job, struct keyfile *keys)
+{
+    job->dropped = key_drop_spent(keys, job->config, job->now);
+    return job->dropped ? KEY_ACT_WRITE : KEY_ACT_DONE;
+}
+
+int command_key_prune(const struct command *command, int argc, char **argv)
+{
+    const char *config = NULL;
+    const struct command_option options[] = {{"config", &config, NULL}, {NULL, NULL, NULL}};
+    struct key_job job = {.act = prune_keys};
+    if (!command_read(command, argc, argv, options, NULL, 0, 0))
+        return EXIT_USAGE;
+    int status = key_job(&job, config, NULL);
+    if (status == EXIT_SUCCESS && job.dropped)
+        printf("%zu %s gone; gateways take it at the next SIGHUP\n", job.dropped,
+               job.dropped == 1 ? "key is" : "keys are");
+    else if (status == EXIT_SUCCESS)
+        puts("no key is spent: nothing was changed");
     return status;
 }

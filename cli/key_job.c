@@ -11,6 +11,9 @@
 #include "base/clock.h"
 #include "cli/command.h"
 
+#define DAY_S     86400
+#define KEYS_MANY (KEYRING_KEYS_MAX * 3 / 4)
+
 const char *key_signs(enum key_use use)
 {
     static const char *const things[] = {
@@ -115,6 +118,46 @@ struct keyring_key *key_job_find(const struct key_job *job, struct keyfile *keys
             return &keys->ring.keys[i];
     command_failed("the file has no key of this kid");
     return NULL;
+}
+
+/* Longer than a scan may wait for its delivery, a scanned code names a licence, and a list lives.
+ */
+static int64_t kept_s(const struct config *config)
+{
+    return (int64_t)config->scans_age_days * DAY_S + (int64_t)config->enforcement_code_age_s +
+           (int64_t)config->status_lists_life_s;
+}
+
+static bool is_spent(const struct keyring_key *key, const struct config *config, int64_t now)
+{
+    const bool passes =
+        key->use == KEY_USE_CODE || key->use == KEY_USE_STATUS || key->use == KEY_USE_WEBHOOK;
+    return passes && !key->revoked && key->retire_at <= now - kept_s(config);
+}
+
+size_t key_drop_spent(struct keyfile *keys, const struct config *config, int64_t now)
+{
+    const size_t before = keys->ring.count;
+    size_t left = 0;
+    for (size_t i = 0; i < before; i++) {
+        if (is_spent(&keys->ring.keys[i], config, now))
+            continue;
+        keys->ring.keys[left] = keys->ring.keys[i];
+        keys->pairs[left] = keys->pairs[i];
+        memmove(keys->uris[left], keys->uris[i], sizeof *keys->uris);
+        left++;
+    }
+    keys->ring.count = left;
+    return before - left;
+}
+
+void key_warn_of_room(const struct key_job *job, const struct keyfile *keys)
+{
+    if (keys->ring.count >= KEYS_MANY)
+        fprintf(stderr,
+                "jwb: warning: %s holds %zu of the %d keys that it can; 'jwb key prune' drops "
+                "those that nothing needs any more\n",
+                job->path, keys->ring.count, KEYRING_KEYS_MAX);
 }
 
 void key_warn_of_last(const struct key_job *job, const struct keyfile *keys,

@@ -17,6 +17,7 @@ struct key_job {
     uint8_t kid[KID_BYTES]; /* the one meant, or made */
     const char *label;      /* of a key in the HSM; NULL: it is made here */
     const char *out;        /* a file to write; NULL: stdout */
+    size_t dropped;         /* by key_drop_spent */
     struct config *config;  /* NULL: a file alone was named */
     char *path;             /* of the key file */
 };
@@ -33,6 +34,12 @@ int key_job(struct key_job *job, const char *config, const char *file);
 
 /* The key that is meant, or NULL after a complaint. */
 struct keyring_key *key_job_find(const struct key_job *job, struct keyfile *keys);
+/* Drops the keys that ended so long ago that nothing they signed is looked at any more, and tells
+ * how many those were. Receipts are looked at for ever, and that a key was revoked stands in the
+ * file alone: such keys stay, and so do root keys. */
+size_t key_drop_spent(struct keyfile *keys, const struct config *config, int64_t now);
+/* Warns where soon no key will fit into the file. */
+void key_warn_of_room(const struct key_job *job, const struct keyfile *keys);
 /* Warns where nothing signs at `at`, of those that sign as this key did. */
 void key_warn_of_last(const struct key_job *job, const struct keyfile *keys,
                       const struct keyring_key *key, int64_t at);

@@ -75,6 +75,20 @@ test('a bundle that was left to its end would leave terminals without one while 
   assert.match(await makeIn(25), /: made, version/);
 });
 
+test('keys that nothing needs any more would fill the bundle, and one day none could be made', async (t) => {
+  const site = await siteWithRoot(t);
+  const past = async (use, end) => (await site.jwb('key', 'create', '--use', use, '--until', String(Math.floor(Date.now() / 1000) - end * DAY),
+    { clock: '-100d' })).slice(0, 8);
+  const [code, stolen, status, receipt, recent] = [await past('code', 40), await past('code', 40), await past('status', 40),
+    await past('receipt', 40), await past('code', 31)];
+  await site.jwb('key', 'revoke', stolen);
+  await make(site);
+  const { keys, revoked } = await show(site);
+  const kids = keys.map(({ kid }) => kid);
+  assert.deepEqual([code, status, receipt, recent].map((kid) => kids.includes(kid)), [false, false, true, true]);
+  assert.deepEqual(revoked, [stolen]);
+});
+
 test('a key that was revoked and is believed again by a later bundle would let its thief go on', async (t) => {
   const site = await siteWithRoot(t);
   const kid = (await site.jwb('key', 'create')).slice(0, 8);

@@ -134,6 +134,36 @@ test('two rotations under load refuse no good code', async (t) => {
   assert.match((await site.tryJwb('key', 'list')).stderr, /another key has the same kid/, 'a kid is never given again');
 });
 
+test('a key file that is full would leave a city whose key was stolen without another', async (t) => {
+  const site = await Site.start(t, { gateway: false, redis: false, licences: 0, clients: [] });
+  const count = () => JSON.parse(site.read('codes.jwks')).keys.length;
+  const kids = async () => (await site.jwb('key', 'list')).trim().split('\n').map((line) => line.slice(0, 8));
+  const create = async (use, ...args) => (await site.jwb('key', 'create', '--use', use, ...args)).slice(0, 8);
+  const past = (use, days) => create(use, '--until', String(now() - days * 86400), { clock: '-100d' });
+  const kept = [...await kids(), await past('receipt', 99), await past('code', 31), await past('webhook', 99)];
+  const gone = [await past('code', 33), await past('status', 33), kept.pop()];
+  const stolen = await past('code', 99);
+  await site.jwb('key', 'revoke', stolen);
+  assert.equal((await site.tryJwb('key', 'list')).stderr, '');
+
+  while (count() < 47) await create('status');
+  const near = /warning: .* holds 48 of the 64 keys that it can.*'jwb key prune'/;
+  assert.match((await site.tryJwb('key', 'create', '--use', 'status')).stderr, near);
+  assert.match((await site.tryJwb('key', 'list')).stderr, near);
+  while (count() < 64) await create('status');
+  const { code, stderr } = await site.tryJwb('key', 'create');
+  assert.equal(code, 1);
+  assert.match(stderr, /as many keys as it can; 'jwb key prune'/);
+
+  assert.match(await site.jwb('key', 'prune'), /^3 keys are gone/);
+  const left = await kids();
+  assert.equal(left.length, 61);
+  assert.deepEqual([...kept, stolen].filter((kid) => !left.includes(kid)), [], 'needed still');
+  assert.deepEqual(gone.filter((kid) => left.includes(kid)), []);
+  assert.match(await site.jwb('key', 'prune'), /^no key/);
+  await site.jwb('key', 'create');
+});
+
 test('the tool keeps operators from refusing what was signed, and says what is missing', async (t) => {
   const site = await Site.start(t, { gateway: false, redis: false, licences: 0, clients: [] });
   const [kid] = (await site.jwb('key', 'list')).split(' ');
