@@ -208,7 +208,8 @@ static void print_made(const struct key_job *job)
     else
         key_print_time(" from ", job->from);
     key_print_time(" until ", job->until);
-    puts(job->use == KEY_USE_ROOT ? "" : "; gateways take it at the next SIGHUP");
+    putchar('\n');
+    key_tell_gateways(job->use);
 }
 
 int command_key_create(const struct command *command, int argc, char **argv)

@@ -101,9 +101,10 @@ int command_key_publish(const struct command *command, int argc, char **argv)
     int status = key_job(&job, config, file);
     if (status == EXIT_SUCCESS) {
         key_print_kid(job.kid);
-        printf(" is published from the gateways' next SIGHUP on");
+        printf(" is published");
         key_print_time(", and signs from ", job.from);
         putchar('\n');
+        key_tell_gateways(job.use);
     }
     return status;
 }
@@ -153,7 +154,8 @@ int command_key_retire(const struct command *command, int argc, char **argv)
     if (status == EXIT_SUCCESS) {
         key_print_kid(job.kid);
         key_print_time(" signs no more from ", job.until);
-        puts(" on; what it signed before stays good. Gateways take it at the next SIGHUP");
+        puts(" on; what it signed before stays good");
+        key_tell_gateways(job.use);
     }
     return status;
 }
@@ -171,14 +173,13 @@ static enum key_act revoke_key(struct key_job *job, struct keyfile *keys)
     if (key->publish_at != KEY_UNPUBLISHED)
         key_warn_of_last(job, keys, key, job->now);
     key_warn_of_root(keys, job->now);
-    job->use = key->use;
     return KEY_ACT_WRITE;
 }
 
 int command_key_revoke(const struct command *command, int argc, char **argv)
 {
     static const char *const effects[] = {
-        [KEY_USE_CODE] = "gateways refuse its codes from the next SIGHUP on",
+        [KEY_USE_CODE] = "gateways that know it refuse its codes",
         [KEY_USE_ROOT] = "publish the root keys anew, and give them to gateways and verifiers",
     };
     const char *config = NULL, *file = NULL, *kid;
@@ -191,8 +192,8 @@ int command_key_revoke(const struct command *command, int argc, char **argv)
     if (status == EXIT_SUCCESS) {
         const char *effect = job.use <= KEY_USE_ROOT ? effects[job.use] : NULL;
         key_print_kid(job.kid);
-        printf(" is revoked; %s\n",
-               effect ? effect : "gateways no longer publish it from the next SIGHUP on");
+        printf(" is revoked; %s\n", effect ? effect : "gateways that know it no longer publish it");
+        key_tell_gateways(job.use);
     }
     return status;
 }
@@ -213,10 +214,11 @@ int command_key_prune(const struct command *command, int argc, char **argv)
     if (!command_read(command, argc, argv, options, NULL, 0, 0))
         return EXIT_USAGE;
     int status = key_job(&job, config, NULL);
-    if (status == EXIT_SUCCESS && job.dropped)
-        printf("%zu %s gone; gateways take it at the next SIGHUP\n", job.dropped,
-               job.dropped == 1 ? "key is" : "keys are");
-    else if (status == EXIT_SUCCESS)
+    if (status == EXIT_SUCCESS && job.dropped) {
+        printf("%zu %s gone\n", job.dropped, job.dropped == 1 ? "key is" : "keys are");
+        key_tell_gateways(KEY_USE_CODE);
+    } else if (status == EXIT_SUCCESS) {
         puts("no key is spent: nothing was changed");
+    }
     return status;
 }

@@ -38,6 +38,13 @@ void key_print_time(const char *before, int64_t unix_s)
     printf("%s%s", before, buf_cstr(&time));
 }
 
+void key_tell_gateways(enum key_use use)
+{
+    if (use != KEY_USE_ROOT)
+        puts("Gateways take it at the next SIGHUP: then their log says \"reloaded\", and their "
+             "/.well-known/jwks.json shows what they go by");
+}
+
 /* ---- the file ---- */
 
 bool key_job_begin(struct key_job *job, const char *config, const char *file)
@@ -47,7 +54,10 @@ bool key_job_begin(struct key_job *job, const char *config, const char *file)
     if ((!file || config || getenv("JWB_CONFIG")) && !desk_open(&desk, config, DESK_CONFIG_ONLY))
         return false;
     job->config = desk.config; /* all that such a desk has */
-    job->path = check_strdup(file ? file : job->config->keys_codes);
+    const char *path = file ? file : job->config->keys_codes;
+    job->path = realpath(path, NULL); /* a link stays one, and the lock is where the file is */
+    if (!job->path)
+        job->path = check_strdup(path);
     return true;
 }
 
@@ -111,11 +121,15 @@ int key_job(struct key_job *job, const char *config, const char *file)
 
 /* ---- keys ---- */
 
-struct keyring_key *key_job_find(const struct key_job *job, struct keyfile *keys)
+struct keyring_key *key_job_find(struct key_job *job, struct keyfile *keys)
 {
-    for (size_t i = 0; i < keys->ring.count; i++)
-        if (memcmp(keys->ring.keys[i].kid, job->kid, KID_BYTES) == 0)
-            return &keys->ring.keys[i];
+    for (size_t i = 0; i < keys->ring.count; i++) {
+        struct keyring_key *key = &keys->ring.keys[i];
+        if (memcmp(key->kid, job->kid, KID_BYTES) == 0) {
+            job->use = key->use;
+            return key;
+        }
+    }
     command_failed("the file has no key of this kid");
     return NULL;
 }

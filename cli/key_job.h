@@ -32,8 +32,8 @@ void key_job_end(struct key_job *job);
 /* All three; EXIT_SUCCESS or EXIT_FAILURE. */
 int key_job(struct key_job *job, const char *config, const char *file);
 
-/* The key that is meant, or NULL after a complaint. */
-struct keyring_key *key_job_find(const struct key_job *job, struct keyfile *keys);
+/* The key that is meant, and its use as job->use; or NULL after a complaint. */
+struct keyring_key *key_job_find(struct key_job *job, struct keyfile *keys);
 /* Drops the keys that ended so long ago that nothing they signed is looked at any more, and tells
  * how many those were. Receipts are looked at for ever, and that a key was revoked stands in the
  * file alone: such keys stay, and so do root keys. */
@@ -48,6 +48,8 @@ void key_warn_of_root(const struct keyfile *keys, int64_t now);
 
 /* "codes", "trust bundles", ...: what keys of this use sign. */
 const char *key_signs(enum key_use use);
+/* Says when what was changed in the file is so, and how that is seen. */
+void key_tell_gateways(enum key_use use);
 void key_print_kid(const uint8_t kid[KID_BYTES]);
 void key_print_time(const char *before, int64_t unix_s);
 

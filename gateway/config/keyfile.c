@@ -69,6 +69,15 @@ static bool put_synced(int file, struct bytes content)
     return write(file, content.data, content.len) == (ssize_t)content.len && fsync(file) == 0;
 }
 
+/* Whoever could read the file that is replaced goes on reading it. */
+static bool keep_owner(int file, const char *replaced)
+{
+    struct stat before;
+    if (stat(replaced, &before) != 0)
+        return errno == ENOENT;
+    return fchown(file, before.st_uid, before.st_gid) == 0;
+}
+
 /* Into the folder of `path` under a name of its own, synced, and only then under the right name. */
 static bool private_write(const char *path, struct bytes content, bool replace, struct buf *why)
 {
@@ -78,7 +87,8 @@ static bool private_write(const char *path, struct bytes content, bool replace, 
         slash[slash == folder] = 0;
     int file = mkostemp(temporary, O_CLOEXEC); /* makes it 0600 */
     int folder_file = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = file >= 0 && folder_file >= 0 && put_synced(file, content) &&
+    bool ok = file >= 0 && folder_file >= 0 && (!replace || keep_owner(file, path)) &&
+              put_synced(file, content) &&
               (replace ? rename(temporary, path) : link(temporary, path)) == 0;
     if (!ok && errno == EEXIST)
         complain(path, why, "is there already and is not overwritten");

@@ -32,7 +32,8 @@ static inline bool keyfile_is_of_roots(const struct keyfile *keys)
  * whether an HSM has the private half is for who signs with it. */
 bool keyfile_read(const char *path, const struct crypto_provider *crypto, struct keyfile *keys,
                   struct buf *why);
-/* Writes whole: to a temporary file beside it, synced, then renamed; mode 0600. */
+/* Writes whole: to a temporary file beside it, synced, then renamed; mode 0600, of the owner and
+ * group that the file had, or not at all. A symbolic link is replaced, not followed. */
 bool keyfile_write(const char *path, const struct keyfile *keys, struct buf *why);
 void keyfile_wipe(struct keyfile *keys);
 

@@ -164,6 +164,24 @@ test('a key file that is full would leave a city whose key was stolen without an
   await site.jwb('key', 'create');
 });
 
+test('a key file that changes hands or place with a command would be read by no gateway', async (t) => {
+  const site = await Site.start(t, { gateway: false, redis: false, licences: 0, clients: [] });
+  const file = site.path('codes.jwks'), link = site.path('link.jwks'), mine = process.getuid();
+  const owner = mine === 0 ? 65534 : mine; // root may give it away
+  const [kid, other] = (await site.jwb('key', 'list')).trim().split('\n').map((line) => line.slice(0, 8));
+  fs.chownSync(file, owner, process.getgid());
+  fs.symlinkSync('codes.jwks', link);
+  const seen = /gateways take it at the next SIGHUP: then their log says "reloaded"/i;
+  assert.match(await site.jwb('key', 'revoke', kid, '--file', link), seen);
+  assert.match(await site.jwb('key', 'retire', other), seen);
+  assert.match(await site.jwb('key', 'create', '--file', link), seen);
+  const next = (await site.jwb('key', 'create', '--unpublished')).slice(0, 8);
+  assert.match(await site.jwb('key', 'publish', next), seen);
+  assert.ok(fs.lstatSync(link).isSymbolicLink(), 'a link stays one');
+  assert.equal(fs.statSync(file).uid, owner);
+  assert.deepEqual(JSON.parse(site.read('codes.jwks')).keys.filter(({ revoked }) => revoked).map((key) => key.kid), [kid]);
+});
+
 test('the tool keeps operators from refusing what was signed, and says what is missing', async (t) => {
   const site = await Site.start(t, { gateway: false, redis: false, licences: 0, clients: [] });
   const [kid] = (await site.jwb('key', 'list')).split(' ');

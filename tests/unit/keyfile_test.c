@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support.h"
@@ -166,6 +167,50 @@ static void failed_write_leaves_nothing(void **state)
     why = BUF_OVER(why_storage);
     assert_false(keyfile_write(path_in(folder, "none/codes.jwks"), &keys, &why));
     assert_non_null(strstr(buf_cstr(&why), "can't be written: No such file or directory"));
+}
+
+#define SOMEBODY 65534
+
+/* Does somebody else's process write the file? */
+static bool somebody_writes(const char *folder)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(chdir(folder) == 0 && setgid(SOMEBODY) == 0 && setuid(SOMEBODY) == 0 &&
+              keyfile_write("codes.jwks", &keys, &why));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status) == 1;
+}
+
+/* Broken: a gateway could not read its keys once root has changed them, and would go on with a key
+ * that was revoked. */
+static void a_file_keeps_its_owner(void **state)
+{
+    (void)state;
+    struct stat status;
+    const char *folder = temp_folder(), *path = path_in(folder, "codes.jwks");
+    if (geteuid() != 0)
+        skip();
+    generate(1);
+    why = BUF_OVER(why_storage);
+    assert_true(keyfile_write(path, &keys, &why));
+    assert_int_equal(chown(path, SOMEBODY, SOMEBODY), 0);
+    keys.ring.keys[0].revoked = true;
+    assert_true(keyfile_write(path, &keys, &why));
+    assert_int_equal(stat(path, &status), 0);
+    assert_true(status.st_uid == SOMEBODY && status.st_gid == SOMEBODY);
+    assert_int_equal(status.st_mode & 07777, 0600);
+
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_true(somebody_writes(folder));
+    assert_int_equal(chown(path, 0, 0), 0);
+    assert_false(somebody_writes(folder)); /* it can't give the file back to root */
+    assert_int_equal(stat(path, &status), 0);
+    assert_true(status.st_uid == 0 && status.st_gid == 0);
+    assert_int_equal(files_in(folder), 1);
 }
 
 /* Broken: a key file that anybody can read would be used. */
@@ -372,6 +417,7 @@ int main(void)
         cmocka_unit_test(known_key_is_read),
         cmocka_unit_test(keys_come_back_as_written),
         cmocka_unit_test(failed_write_leaves_nothing),
+        cmocka_unit_test(a_file_keeps_its_owner),
         cmocka_unit_test(file_that_others_read_is_refused),
         cmocka_unit_test(wrong_keys_are_refused),
         cmocka_unit_test(key_in_an_hsm_is_named_by_its_uri),
