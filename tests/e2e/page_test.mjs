@@ -365,17 +365,26 @@ test('the page', async (t) => {
   });
 
   await t.test('each state can be told and read by the old: words, sign, contrast as shown', async (t) => {
+    site.config('gateway', { code: { life_s: 300 } }); // a code must live through all pictures
+    w.gateway.child.kill('SIGHUP');
+    await w.gateway.waitForLog((line) => line.event === 'reloaded');
+    const held = await visit(t, w, { before: (page) => page.clock.install() });
+    const asked = new Promise((resolve) => held.route('**/v1/verify', resolve, { times: 1 }));
+    await held.goto(`${w.origin}/v#${await display(w)}`);
+    const request = await asked;
+    await held.clock.pauseAt(Date.now() + 1000); // else it gives up while it is looked at
+    await picture(held, 'checking', '正在核验');
+    await held.clock.resume();
+    await request.continue();
+    await settled(held);
+    await says(held, 'valid');
+
     const page = await visit(t, w);
     const before = await display(w);
     await page.goto(`${w.origin}/v`);
     await page.locator('#paste').waitFor();
     await picture(page, 'intro');
-    const asked = new Promise((resolve) => page.route('**/v1/verify', resolve, { times: 1 }));
-    await page.goto(`${w.origin}/v#${before}`);
-    const request = await asked;
-    await picture(page, 'checking', '正在核验');
-    await request.continue();
-    await settled(page);
+    await scan(page, w, before);
     await picture(page, 'valid', WORDS.valid);
     await scan(page, w, tampered(before));
     await picture(page, 'forged', WORDS.invalid);
