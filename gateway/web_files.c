@@ -9,6 +9,7 @@
     F(index,   "index.html",   "text/html; charset=utf-8")      \
     F(style,   "style.css",    "text/css; charset=utf-8")       \
     F(icon,    "icon.svg",     "image/svg+xml")                 \
+    F(old,     "old.js",       "text/javascript; charset=utf-8") \
     F(page,    "page.mjs",     "text/javascript; charset=utf-8") \
     F(view,    "view.mjs",     "text/javascript; charset=utf-8") \
     F(words,   "words.mjs",    "text/javascript; charset=utf-8") \

@@ -262,6 +262,19 @@ test('the page', async (t) => {
     assert.equal(await resultOf(page), 'none');
   });
 
+  await t.test('a browser without modules would keep the code in its address bar, and say nothing', async (t) => {
+    const page = await visit(t, w);
+    const { headers, body } = await w.gateway.request('GET', '/v');
+    const asItReadsIt = body.toString().replace('type="module"', 'type="text/unknown"').replace(' nomodule', '');
+    await page.route('**/v', (route) => route.fulfill({ headers, body: asItReadsIt }));
+    await page.goto(`${w.origin}/v#${await display(w)}`);
+    await page.getByRole('alert').getByText('较新的浏览器').waitFor();
+    await page.screenshot({ path: path.join(SCREENS, 'old.png'), fullPage: true });
+    assert.equal(page.url(), `${w.origin}/v`);
+    assert.equal(await resultOf(page), 'none');
+    assert.deepEqual(page.quiet, []);
+  });
+
   await t.test('a browser without WebCrypto leaves the check to the gateway, and says so', async (t) => {
     const page = await visit(t, w, { before: (page) => page.addInitScript(() => {
       Object.defineProperty(crypto, 'subtle', { value: undefined });
@@ -341,7 +354,7 @@ test('the page', async (t) => {
       ['referrer-policy', 'no-referrer'], ['x-content-type-options', 'nosniff'],
       ['cross-origin-opener-policy', 'same-origin'], ['permissions-policy', 'camera=(), geolocation=(), microphone=()']])
       assert.equal(answer.headers[name], value);
-    assert.doesNotMatch(answer.body.toString(), /<script(?! type="module" src="web\/)|<style|\son\w+=|style=/);
+    assert.doesNotMatch(answer.body.toString(), /<script(?! (type="module"|nomodule defer) src="web\/)|<style|\son\w+=|style=/);
     for (const name of fs.readdirSync(new URL('../../web/', import.meta.url))) {
       const first = await w.gateway.request('GET', `/web/${name}`);
       assert.equal(first.status, 200, name);
