@@ -25,6 +25,7 @@
     R(DATE_ORDER, "valid until lies before valid from")                                            \
     R(HOLDER_NUMBER, "the citizen number is malformed or its check character wrong")               \
     R(CREDIT_CODE, "the credit code is malformed")                                                 \
+    R(CITIZEN_AS_ENTERPRISE, "a citizen number is no enterprise's")                                \
     R(HOLDER_NUMBER_KIND, "an unknown kind of holder number")                                      \
     R(IDENTIFIER, "the licence identifier is malformed or its check character wrong")              \
     R(ISSUER_CODE, "the issuer's code is malformed")                                               \

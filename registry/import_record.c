@@ -352,6 +352,15 @@ static bool find_kind(struct making *m, struct bytes number, enum registry_holde
                 text.len ? column : IMPORT_COLUMN_HOLDER_NUMBER);
 }
 
+/* Who represents an enterprise acts for all of it: a citizen's number would hand him over. */
+static bool check_enterprise(struct making *m, struct bytes number)
+{
+    char citizen[CITIZEN_NUMBER_BYTES];
+    if (citizen_number_read(number, citizen) == IDENTIFIER_OK)
+        return fail(m, IMPORT_REASON_CITIZEN_AS_ENTERPRISE, IMPORT_COLUMN_HOLDER_NUMBER);
+    return check_credit_code(m, IMPORT_COLUMN_HOLDER_NUMBER, number, IMPORT_REASON_CREDIT_CODE);
+}
+
 static bool take_holder(struct making *m, struct registry_record *r)
 {
     struct bytes number;
@@ -362,7 +371,7 @@ static bool take_holder(struct making *m, struct registry_record *r)
     if (r->holder_kind == HOLDER_PERSON)
         return take_citizen(m, IMPORT_COLUMN_HOLDER_NUMBER, number, &r->holder_number);
     r->holder_number = number;
-    if (!check_credit_code(m, IMPORT_COLUMN_HOLDER_NUMBER, number, IMPORT_REASON_CREDIT_CODE))
+    if (!check_enterprise(m, number))
         return false;
 
     struct bytes representative;

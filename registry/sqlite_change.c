@@ -36,7 +36,7 @@ static const char *const texts[W_COUNT] = {
     [W_LIST_RELAYED] = "UPDATE list SET relayed = max(relayed, min(?2, seq)) WHERE list = ?1",
     [W_HOLDS] = "SELECT kind FROM hold WHERE licence = ? AND lifted IS NULL",
 
-    [W_HOLDER_BY_NUMBER] = "SELECT holder FROM holder WHERE number_key = ?",
+    [W_HOLDER_BY_NUMBER] = "SELECT holder, kind FROM holder WHERE number_key = ?",
     [W_HOLDER_ADD] = "INSERT INTO holder VALUES (NULL, ?, ?, ?, ?) RETURNING holder",
 
     [W_TYPE] = "SELECT type FROM licence_type WHERE code = ?",

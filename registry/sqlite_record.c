@@ -202,7 +202,10 @@ static enum registry_error add_holder(struct sqlite_connection *c, enum registry
     return error;
 }
 
+/* REFUSED: a person is no enterprise, whatever a record says, or whoever it names as representative
+ * would act for him. */
 static enum registry_error find_or_add_holder(struct sqlite_connection *c,
+                                              struct registry_change *change,
                                               enum registry_holder_kind kind, struct bytes number,
                                               const uint8_t key[SEAL_KEY_BYTES], int64_t *row)
 {
@@ -211,21 +214,27 @@ static enum registry_error find_or_add_holder(struct sqlite_connection *c,
     enum registry_error error = sqlite_step(find);
     if (error == REGISTRY_ERR_NOT_FOUND)
         return add_holder(c, kind, number, key, row);
-    if (!error)
-        *row = sqlite_column_int(find, 0);
+    if (error)
+        return error;
+    *row = sqlite_column_int(find, 0);
+    bool same = sqlite_column_int(find, 1) == kind;
     sqlite_reset(find);
-    return error;
+    return same ? REGISTRY_OK
+                : change_refuse(change, kind == HOLDER_PERSON
+                                            ? "a person's number is known as an enterprise's"
+                                            : "an enterprise's number is known as a person's");
 }
 
 /* He acts for the enterprise from now on, and whoever did so before does not. */
-static enum registry_error set_representative(struct sqlite_connection *c, int64_t holder,
+static enum registry_error set_representative(struct sqlite_connection *c,
+                                              struct registry_change *change, int64_t holder,
                                               struct bytes number, int64_t now)
 {
     uint8_t key[SEAL_KEY_BYTES];
     int64_t person = 0;
     enum registry_error error = seal_key(&c->seal, KEY_HOLDER, number, key);
     if (!error)
-        error = find_or_add_holder(c, HOLDER_PERSON, number, key, &person);
+        error = find_or_add_holder(c, change, HOLDER_PERSON, number, key, &person);
     return error ? error : mandate_put_representative(c, holder, person, now);
 }
 
@@ -326,7 +335,7 @@ static enum registry_error put_version(struct sqlite_connection *c, struct regis
     uint64_t seq;
     enum registry_event_kind kind = l->row ? EVENT_VERSION : EVENT_ISSUED;
     enum registry_error error =
-        find_or_add_holder(c, r->holder_kind, r->holder_number, p->holder_key, &holder);
+        find_or_add_holder(c, change, r->holder_kind, r->holder_number, p->holder_key, &holder);
     if (!error && l->row)
         error = supersede(c, change, r, l, now);
     if (!error)
@@ -338,7 +347,7 @@ static enum registry_error put_version(struct sqlite_connection *c, struct regis
     if (!error)
         error = place_add(c, l);
     if (!error && r->representative_number.len && !present->same_representative)
-        error = set_representative(c, holder, r->representative_number, now);
+        error = set_representative(c, change, holder, r->representative_number, now);
     if (!error)
         error = licence_settle(c, l, now, &seq);
     return error ? error : import_event(c, change, r, now, kind, l);

@@ -103,6 +103,21 @@ test('an authority\'s client delivers the types it was registered with', async (
   refused(await setStatus(world, id, 'revoked', token), 403, 'type_not_allowed');
 });
 
+test('no authority makes somebody the representative of a citizen', async (t) => {
+  const world = await start(t), { site, gateway } = world;
+  const persons = site.records.filter((r) => r.CZZTDMLXDM === '111' && r.CZZTDM.length === 18);
+  const victim = persons[0].CZZTDM, attacker = persons.find((r) => r.CZZTDM !== victim).CZZTDM;
+  const token = (await site.jwb('token', 'mint', '--role', 'holder', '--holder-number', '-', { input: attacker })).trim();
+  const taken = { CZZTDM: victim, CZZTDMLXDM: '001', CZZTDMLX: '', FDDBR: '某', FDDBRZJH: attacker };
+  const theirs = async () => (await gateway.licences(token)).map((l) => l.acting);
+  const before = await theirs();
+  const { lines } = await send(world, [made(world, 1, taken)]);
+  assert.deepEqual(lines[0], { line: 1, error: "a citizen number is no enterprise's", field: 'CZZTDM' });
+  const { detail } = refused(await put(world, 'TAKEN', made(world, 1, taken)), 422, 'record_refused');
+  assert.match(detail, /^CZZTDM: /);
+  assert.deepEqual(await theirs(), before);
+});
+
 test('a status is in force everywhere when it is answered; a hold stays stricter', async (t) => {
   const world = await start(t), { site, gateway, token } = world;
   const holder = await site.token('holder'), inspector = await site.token('inspector');

@@ -238,7 +238,8 @@ static void test_bad_values_are_refused_by_name(void **state)
 }
 
 /* If this failed, an enterprise would come in without the person who may act for it, with a check
- * character more important than the lawful code, or with a number of another shape. */
+ * character more important than the lawful code, with a number of another shape, or with a
+ * citizen's, for whom that person would act. */
 static void test_enterprises(void **state)
 {
     (void)state;
@@ -264,6 +265,11 @@ static void test_enterprises(void **state)
     fields.value[IMPORT_COLUMN_HOLDER_NUMBER] = BYTES("91410899MA000001IK");
     assert_false(import_record_make(&fields, 0, storage, &record, &warnings, &fault));
     assert_int_equal(fault.reason, IMPORT_REASON_CREDIT_CODE);
+
+    fields.value[IMPORT_COLUMN_HOLDER_NUMBER] = BYTES(CITIZEN);
+    assert_false(import_record_make(&fields, 0, storage, &record, &warnings, &fault));
+    assert_int_equal(fault.reason, IMPORT_REASON_CITIZEN_AS_ENTERPRISE);
+    assert_string_equal(fault.field, "CZZTDM");
 
     fields.value[IMPORT_COLUMN_HOLDER_NUMBER] = BYTES(ENTERPRISE);
     fields.value[IMPORT_COLUMN_REPRESENTATIVE_NUMBER] = BYTES("410899196205150011");

@@ -206,15 +206,26 @@ static void test_representative(void **state)
     assert_string_equal(registry_acting_text(ACTING_ENTRUSTED), "entrusted");
 }
 
-static void test_own_representative(void **state)
+static void test_person_is_no_enterprise(void **state)
 {
-    /* If this fails, a record that names a holder as his own representative lists all twice. */
+    /* If this fails, an authority's record makes anybody the representative of any person, who then
+     * displays all the person's licences; or a person's record takes an enterprise over. */
     (void)state;
-    struct fixture_texts texts, person;
-    struct registry_record record = fixture_enterprise(1, &texts, &person);
-    record.holder_number = record.representative_number;
-    fixture_import_one(registry, record);
-    assert_listed(1, 1, 0, 0, 0, 0);
+    struct fixture_texts texts, other;
+    struct registry_record record = fixture_enterprise(1, &texts, &other);
+    enum registry_outcome outcome;
+    fixture_import_many(registry, 1, 2);
+    record.holder_number = fixture_record(2, &other).holder_number;
+    assert_int_equal(fixture_import(registry, &record, &outcome, 1), REGISTRY_ERR_REFUSED);
+    assert_int_equal(may_act(1, find(2), clock_wall_s()), NOBODY);
+    record.representative_number = record.holder_number; /* nor himself */
+    assert_int_equal(fixture_import(registry, &record, &outcome, 1), REGISTRY_ERR_REFUSED);
+    assert_listed(2, 1, 0, 0, 0, 0);
+
+    fixture_import_one(registry, fixture_enterprise(3, &texts, &other));
+    record = fixture_record(4, &other);
+    record.holder_number = bytes_str(texts.holder_number);
+    assert_int_equal(fixture_import(registry, &record, &outcome, 1), REGISTRY_ERR_REFUSED);
 }
 
 static void test_grant(void **state)
@@ -487,7 +498,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_many_licences),  TEST(test_find_for_others),
         TEST(test_places),         TEST(test_places_of_other_holder),
-        TEST(test_representative), TEST(test_own_representative),
+        TEST(test_representative), TEST(test_person_is_no_enterprise),
         TEST(test_grant),          TEST(test_guardian),
         TEST(test_entrust),        TEST(test_other_holder),
         TEST(test_mandates),       TEST(test_mandate_granted_again),
