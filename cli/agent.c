@@ -69,6 +69,10 @@ static void print_mandate(void *context, const struct registry_mandate *m, bool 
     print_party("who acts  ", m->agent_name, m->agent, !*full);
     if (m->has_licence)
         print_id("\nlicence   ", m->licence);
+    if (m->issuer_name.len) {
+        fputs("\nissuer    ", stdout);
+        print_text(m->issuer_name);
+    }
     print_time("\nsince     ", m->since);
     if (m->until)
         print_time("\nuntil     ", m->until);

@@ -1,5 +1,6 @@
 /* POST, GET and DELETE /v1/mandates: who acts for whom. A holder entrusts one of his licences; the
- * legal representative of an enterprise appoints agents for all of it. */
+ * legal representative of an enterprise appoints agents, for the licences of the issuer that named
+ * him. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "gateway/acting.h"
@@ -13,7 +14,7 @@
 #define NAMINGS_PER_HOUR 20 /* of somebody by name and number, right or wrong, by one person */
 #define HOUR_S           3600
 
-/* Its first members; `licence` NULL: all of an enterprise's. */
+/* Its first members; `licence` NULL: an enterprise's, of an issuer or all. */
 static void put_mandate(struct buf *out, const uint8_t id[REGISTRY_ID_BYTES],
                         enum registry_acting acting, const uint8_t *licence)
 {
@@ -180,6 +181,8 @@ static enum step_result commit(struct mandate_give *g)
     struct registry_change *change = &g->given.change;
     change->kind = g->acting == ACTING_ENTRUSTED ? CHANGE_ENTRUST : CHANGE_AGENT_GRANT;
     memcpy(change->licence, g->licence, sizeof change->licence);
+    if (g->acting == ACTING_AGENT) /* no further than he represents it */
+        change->issuer = g->query.licence.issuer_code;
     memcpy(change->holder, g->query.licence.holder_id, sizeof change->holder);
     memcpy(change->agent, g->person.holder_id, sizeof change->agent);
     change->until = g->until;
@@ -213,7 +216,7 @@ FLOW_DEFINE(mandate_give, GIVE_STEPS);
 #define LIST_STEPS(S) S(answer_list) /* the registry: given first */
 
 #define LIST_BYTES_MAX    (256 * 1024) /* a hundred are about 30 KiB */
-#define MANDATE_BYTES_MAX (2 * 2 * REGISTRY_TEXT_BYTES_MAX + 384)
+#define MANDATE_BYTES_MAX (3 * 2 * REGISTRY_TEXT_BYTES_MAX + 384)
 
 struct mandate_list {
     struct operation op;
@@ -223,13 +226,15 @@ struct mandate_list {
     bool received; /* those given are over */
 };
 
-/* Those of the authorities, representatives and guardians, are theirs to end. */
+/* Those of the authorities are theirs to end: representatives, guardians, and of agents those for
+ * all of an enterprise, which is more than any representative has. */
 static bool may_end(const struct registry_mandate *mandate, bool asker_gives,
                     const uint8_t person[REGISTRY_ID_BYTES])
 {
     bool is_agent = memcmp(mandate->agent, person, REGISTRY_ID_BYTES) == 0;
-    return (mandate->acting == ACTING_AGENT || mandate->acting == ACTING_ENTRUSTED) &&
-           (asker_gives || is_agent);
+    if (mandate->acting == ACTING_AGENT)
+        return is_agent || (asker_gives && mandate->issuer_name.len);
+    return mandate->acting == ACTING_ENTRUSTED && (asker_gives || is_agent);
 }
 
 static void put_name(struct buf *out, const char *name, struct bytes of,
@@ -263,6 +268,8 @@ static void add_mandate(void *context, const struct registry_mandate *mandate, b
         buf_put_u8(body, ',');
     buf_put_u8(body, '{');
     put_mandate(body, mandate->id, mandate->acting, mandate->has_licence ? mandate->licence : NULL);
+    json_put_text(body, "issuer",
+                  mandate->issuer_name.len ? mandate->issuer_name : (struct bytes){0});
     put_name(body, "for", mandate->giver_name, mandate->giver_kind);
     put_name(body, "agent", mandate->agent_name, HOLDER_PERSON);
     json_put_time(body, "since", mandate->since);

@@ -77,13 +77,14 @@ struct registry_mandate {
     enum registry_holder_kind giver_kind;
     bool has_licence; /* entrusted: the licence */
     uint8_t licence[REGISTRY_ID_BYTES];
-    int64_t since, until; /* until 0: open */
+    struct bytes issuer_name; /* whose licences of the giver's it is for; empty: all of them */
+    int64_t since, until;     /* until 0: open */
 };
-/* The open ones that concern a person: given by him, given by enterprises he represents, given to
- * him; each once, those he gives first, then the newest first, at most ACCESS_MANDATES_MAX.
- * `asker_gives`: he is the giver or its representative; never for a representative's own mandate,
- * which is the issuer's. One for a licence that is its giver's no more is not told: it is not in
- * force. */
+/* The open ones that concern a person: given by him, given by enterprises as far as he represents
+ * them, given to him; each once, those he gives first, then the newest first, at most
+ * ACCESS_MANDATES_MAX. `asker_gives`: he is the giver or its representative; never for a
+ * representative's own mandate, which is the issuer's. One for a licence that is its giver's no
+ * more is not told: it is not in force. */
 enum registry_error registry_mandates(
     struct registry_reader *reader, const uint8_t person[REGISTRY_ID_BYTES], int64_t now,
     void (*each)(void *context, const struct registry_mandate *mandate, bool asker_gives),

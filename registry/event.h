@@ -13,7 +13,8 @@
 /* Stored, and the same numbers as the evidence's kinds (evidence/journal.h): never renumber. */
 enum registry_event_kind {
     EVENT_CONSENT = 6, /* purpose: the partner; reference: the consent's id; fields */
-    EVENT_MANDATE = 7, /* reference: its id. A representative's comes and goes with a version */
+    EVENT_MANDATE = 7, /* reference: its id. A representative's is of the licence that names him,
+                          behind its EVENT_ISSUED or EVENT_VERSION; purpose: given, ended */
     EVENT_APPLY = 8,   /* reference: the access request's id; purpose: its matter; detail: enum
                           access_state; result: not refused */
     /* Of these four, those that a delivered record made have the purpose EVENT_BY_IMPORT, and the

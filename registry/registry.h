@@ -294,8 +294,9 @@ enum registry_change_kind {
     CHANGE_ISSUER_STATUS,  /* licence, status */
     CHANGE_IMPORT,         /* records, outcomes, source: one transaction */
     CHANGE_AGENT_GRANT,    /* holder, agent: holder ids; until: Unix seconds, 0 open. An agent of an
-                              enterprise, a guardian of a person. id: told */
-    CHANGE_AGENT_END,      /* holder, agent: ends what AGENT_GRANT granted */
+                              enterprise, a guardian of a person. issuer: for whose licences, or
+                              empty: for all. id: told */
+    CHANGE_AGENT_END,      /* holder, agent: ends all that AGENT_GRANT granted. id: told, of one */
     CHANGE_ENTRUST,        /* licence, holder, agent, until: the holder (a person) entrusts it. id:
                               told. NOT_FOUND when the licence is that holder's no more */
     CHANGE_MANDATE_END,    /* id, of a granted or entrusted one; REFUSED for a representative's */

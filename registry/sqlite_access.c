@@ -31,6 +31,7 @@ const char *const access_texts[R_COUNT] = {
                                     " FROM consent c JOIN licence l ON l.licence = c.licence"
                                     " JOIN client p ON p.client = c.client WHERE c.holder IN"
                                     "  (SELECT holder FROM me UNION SELECT holder FROM represented)"
+                                    " AND (c.holder IN me OR (c.holder, l.issuer) IN represented)"
                                     " ORDER BY c.consent DESC LIMIT ?3",
 
     [R_REQUESTS] = REQUEST_COLUMNS " ORDER BY r.request DESC LIMIT ?1",

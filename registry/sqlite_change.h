@@ -191,9 +191,12 @@ enum registry_error licence_find_holder(struct sqlite_connection *c,
                                         const uint8_t id[REGISTRY_ID_BYTES],
                                         const uint8_t holder[REGISTRY_ID_BYTES],
                                         struct licence_holder *l);
-/* Makes `person` the representative of the holder (rows both), instead of whoever it was. */
-enum registry_error mandate_put_representative(struct sqlite_connection *c, int64_t holder,
-                                               int64_t person, int64_t now);
+/* Makes `person` the representative of the holder for an issuer's licences (all rows), instead of
+ * whoever it was for these. Events, of the licence whose record says so, tell what changed. */
+enum registry_error mandate_put_representative(struct sqlite_connection *c,
+                                               struct registry_change *change, int64_t now,
+                                               const struct licence_state *l, int64_t issuer,
+                                               int64_t holder, int64_t person);
 
 enum registry_error change_refuse(struct registry_change *change, const char *sentence);
 

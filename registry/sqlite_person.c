@@ -1,5 +1,6 @@
 /* Reads about persons: their licences and those they may act for, the places of these, and the
- * mandates themselves. A mandate for one licence holds while the licence is its giver's. */
+ * mandates themselves. A mandate for one licence holds while the licence is its giver's; one for an
+ * issuer's licences is no weaker than one for all of the giver's. */
 #include "registry/sqlite_read.h"
 
 #include "base/clock.h"
@@ -14,14 +15,17 @@ const char *const person_texts[R_COUNT] = {
      * single licences only those of other givers are left. */
     [R_OF_PERSON] =
         "WITH me (holder) AS (SELECT holder FROM holder WHERE id = ?1),"
-        " mine AS (SELECT giver, kind, licence FROM mandate"
+        " mine AS (SELECT giver, kind, licence, issuer FROM mandate"
         "  WHERE agent = (SELECT holder FROM me) AND " MANDATE_OPEN ") "
         LICENCE_COLUMNS_PRESENT ", f.kind"
-        " FROM (SELECT holder AS giver, NULL AS one, 0 AS kind FROM me"
-        "  UNION ALL SELECT giver, NULL, min(kind) FROM mine WHERE licence IS NULL GROUP BY giver"
-        "  UNION ALL SELECT giver, licence, kind FROM mine m WHERE licence IS NOT NULL AND NOT"
-        "   EXISTS (SELECT 1 FROM mine WHERE giver = m.giver AND licence IS NULL)) f"
+        " FROM (SELECT holder AS giver, NULL AS one, NULL AS issuer, 0 AS kind FROM me"
+        "  UNION ALL SELECT giver, NULL, issuer, min(kind) FROM mine WHERE licence IS NULL"
+        "   GROUP BY giver, issuer"
+        "  UNION ALL SELECT giver, licence, NULL, kind FROM mine m WHERE licence IS NOT NULL AND"
+        "   NOT EXISTS (SELECT 1 FROM mine WHERE giver = m.giver AND licence IS NULL)) f"
         " CROSS JOIN licence l ON l.holder = f.giver AND (f.one IS NULL OR l.licence = f.one)"
+        "  AND (l.issuer = f.issuer OR f.issuer IS NULL AND NOT EXISTS (SELECT 1 FROM mine"
+        "   WHERE giver = f.giver AND licence IS NULL AND issuer = l.issuer))"
         LICENCE_JOINS " LIMIT ?3",
     [R_OF_HOLDER] =
         LICENCE_COLUMNS_PRESENT ", 0 FROM licence l" LICENCE_JOINS
@@ -29,34 +33,39 @@ const char *const person_texts[R_COUNT] = {
     [R_OF_NUMBER] = LICENCE_COLUMNS_PRESENT ", 0" FROM_NUMBER("?3"),
 
     [R_MAY_ACT] =
-        "SELECT kind FROM mandate WHERE agent = (SELECT holder FROM holder WHERE id = ?1)"
-        " AND giver = (SELECT holder FROM holder WHERE id = ?3) AND " MANDATE_OPEN
-        " AND (licence IS NULL OR licence = (SELECT licence FROM licence WHERE id = ?4))"
-        " ORDER BY kind LIMIT 1",
+        "SELECT m.kind FROM mandate m JOIN licence l ON l.id = ?4"
+        " WHERE m.agent = (SELECT holder FROM holder WHERE id = ?1)"
+        " AND m.giver = (SELECT holder FROM holder WHERE id = ?3) AND " MANDATE_OPEN
+        " AND (m.licence IS NULL OR m.licence = l.licence)"
+        " AND (m.issuer IS NULL OR m.issuer = l.issuer) ORDER BY m.kind LIMIT 1",
     [R_PLACES] =
         WITH_REPRESENTED
-        ", whose AS (SELECT holder FROM me UNION SELECT holder FROM represented)"
+        ", whose AS (SELECT holder, NULL AS issuer FROM me UNION ALL SELECT * FROM represented)"
         " SELECT l.list, l.place, l.id FROM whose w CROSS JOIN licence l ON l.holder = w.holder"
-        "  AND NOT l.in_doubt UNION ALL SELECT p.list, p.place, l.id FROM whose w"
-        " CROSS JOIN place p ON p.holder = w.holder JOIN licence l ON l.licence = p.licence",
+        "  AND (w.issuer IS NULL OR l.issuer = w.issuer) AND NOT l.in_doubt"
+        " UNION ALL SELECT p.list, p.place, l.id FROM whose w"
+        "  CROSS JOIN place p ON p.holder = w.holder JOIN licence l ON l.licence = p.licence"
+        "  AND (w.issuer IS NULL OR l.issuer = w.issuer)",
 
     [R_MANDATES] =
         WITH_REPRESENTED
         ", known (mandate, gives) AS (SELECT mandate, kind <> 1 FROM mandate"
-        "   WHERE giver IN (SELECT holder FROM me UNION SELECT holder FROM represented)"
-        "   AND " MANDATE_OPEN
+        "   WHERE giver = (SELECT holder FROM me) AND " MANDATE_OPEN
+        "  UNION ALL SELECT m.mandate, m.kind <> 1 FROM represented r CROSS JOIN mandate m"
+        "   ON m.giver = r.holder AND (m.issuer IS NULL OR m.issuer = r.issuer)"
+        "   WHERE " MANDATE_OPEN
         "  UNION ALL SELECT mandate, 0 FROM mandate"
         "   WHERE agent = (SELECT holder FROM me) AND " MANDATE_OPEN ")"
         " SELECT m.id, m.kind, g.id, g.kind, a.id, l.id, m.since, m.until, max(k.gives),"
-        "  g.holder, a.holder FROM known k CROSS JOIN mandate m ON m.mandate = k.mandate"
+        "  g.holder, a.holder, i.name FROM known k CROSS JOIN mandate m ON m.mandate = k.mandate"
         " JOIN holder g ON g.holder = m.giver JOIN holder a ON a.holder = m.agent"
-        " LEFT JOIN licence l ON l.licence = m.licence"
+        " LEFT JOIN licence l ON l.licence = m.licence LEFT JOIN issuer i ON i.issuer = m.issuer"
         " WHERE m.licence IS NULL OR l.holder = m.giver"
         " GROUP BY m.mandate ORDER BY max(k.gives) DESC, m.mandate DESC LIMIT ?3",
     [R_NAME] = "SELECT id, sealed FROM licence WHERE holder = ? ORDER BY licence DESC LIMIT 1",
     [R_REPRESENTATIVE_NAME] =
         "SELECT l.id, l.sealed, h.number_key FROM mandate m JOIN licence l ON l.holder = m.giver"
-        " JOIN holder h ON h.holder = m.agent"
+        "  AND l.issuer = m.issuer JOIN holder h ON h.holder = m.agent"
         " WHERE m.agent = ?1 AND m.kind = 1 AND m.ended IS NULL LIMIT ?2",
 };
 /* clang-format on */
@@ -266,6 +275,7 @@ static enum registry_error read_mandate(struct sqlite_connection *c, struct sqli
                                         struct registry_mandate *m, struct buf *giver_texts,
                                         struct buf *agent_texts)
 {
+    m->issuer_name = sqlite_column_bytes(row, 11);
     m->has_licence = sqlite_column_bytes(row, 5).len != 0;
     if (!sqlite_column_id(row, 0, m->id) || !acting_of(sqlite_column_int(row, 1), &m->acting) ||
         !sqlite_column_id(row, 2, m->giver) || !sqlite_column_id(row, 4, m->agent) ||

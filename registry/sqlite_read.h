@@ -127,10 +127,11 @@ enum registry_error row_finish(struct sqlite3_stmt *row, enum registry_error err
 
 /* A row of `mandate` that at ?2 was not ended by anybody, nor by time. */
 #define MANDATE_OPEN "ended IS NULL AND (until = 0 OR until > ?2)"
-/* A holder whose id is ?1, and the enterprises that he represents: me, represented. */
+/* A holder whose id is ?1, and the enterprises that he represents, each for the licences of an
+ * issuer: me, represented. */
 #define WITH_REPRESENTED                                                                           \
     "WITH me (holder) AS (SELECT holder FROM holder WHERE id = ?1),"                               \
-    " represented (holder) AS (SELECT giver FROM mandate"                                          \
+    " represented (holder, issuer) AS (SELECT giver, issuer FROM mandate"                          \
     "  WHERE agent = (SELECT holder FROM me) AND kind = 1 AND " MANDATE_OPEN ")"
 _Static_assert(ACTING_REPRESENTATIVE == 1, "the kind in WITH_REPRESENTED");
 

@@ -22,7 +22,7 @@ struct present {
     uint64_t source_version;
     enum licence_status delivered_status; /* what its last record said */
     bool same_face;                       /* texts, dates and holder */
-    bool same_representative;             /* or none named in the record */
+    bool same_representative;             /* of the same holder */
 };
 
 /* ---- the record ---- */
@@ -152,12 +152,14 @@ static enum registry_error compare(struct sqlite_connection *c, struct sqlite3_s
     if (error)
         return error;
     present->source_version = (uint64_t)sqlite_column_int(row, 12);
-    present->same_face =
-        bytes_equal(buf_bytes(&plain), buf_bytes(&p->texts)) &&
-        sqlite_column_int(row, 9) == r->issued_on && sqlite_column_int(row, 10) == r->valid_from &&
-        sqlite_column_int(row, 11) == r->valid_until &&
+    bool same_holder =
         bytes_equal(sqlite_column_bytes(row, 14), bytes_of(p->holder_key, SEAL_KEY_BYTES));
+    present->same_face = bytes_equal(buf_bytes(&plain), buf_bytes(&p->texts)) && same_holder &&
+                         sqlite_column_int(row, 9) == r->issued_on &&
+                         sqlite_column_int(row, 10) == r->valid_from &&
+                         sqlite_column_int(row, 11) == r->valid_until;
     present->same_representative =
+        same_holder && !present->state.in_doubt &&
         bytes_equal(texts[TEXT_REPRESENTATIVE_NUMBER], r->representative_number);
     return REGISTRY_OK;
 }
@@ -225,17 +227,24 @@ static enum registry_error find_or_add_holder(struct sqlite_connection *c,
                                             : "an enterprise's number is known as a person's");
 }
 
-/* He acts for the enterprise from now on, and whoever did so before does not. */
-static enum registry_error set_representative(struct sqlite_connection *c,
-                                              struct registry_change *change, int64_t holder,
-                                              struct bytes number, int64_t now)
+/* Who is named acts for the enterprise's licences of this issuer from now on, and whoever did so
+ * before does not. A record that names nobody, or him whom the version before named, says nothing
+ * new: another of the issuer's may have. */
+static enum registry_error set_representative(
+    struct sqlite_connection *c, struct registry_change *change, const struct registry_record *r,
+    const struct prepared *p, const struct present *present, int64_t holder, int64_t now)
 {
     uint8_t key[SEAL_KEY_BYTES];
+    struct bytes number = r->representative_number;
     int64_t person = 0;
+    if (!number.len || present->same_representative)
+        return REGISTRY_OK;
     enum registry_error error = seal_key(&c->seal, KEY_HOLDER, number, key);
     if (!error)
         error = find_or_add_holder(c, change, HOLDER_PERSON, number, key, &person);
-    return error ? error : mandate_put_representative(c, holder, person, now);
+    return error ? error
+                 : mandate_put_representative(c, change, now, &present->state, p->issuer, holder,
+                                              person);
 }
 
 /* ---- writing a version ---- */
@@ -346,11 +355,11 @@ static enum registry_error put_version(struct sqlite_connection *c, struct regis
         error = store_version(c, change, r, p, present->id, holder, now, l);
     if (!error)
         error = place_add(c, l);
-    if (!error && r->representative_number.len && !present->same_representative)
-        error = set_representative(c, change, holder, r->representative_number, now);
     if (!error)
         error = licence_settle(c, l, now, &seq);
-    return error ? error : import_event(c, change, r, now, kind, l);
+    if (!error)
+        error = import_event(c, change, r, now, kind, l);
+    return error ? error : set_representative(c, change, r, p, present, holder, now);
 }
 
 static enum registry_error put_source(struct sqlite_connection *c,

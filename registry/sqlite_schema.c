@@ -192,8 +192,22 @@ const char *const sqlite_migrations[] = {
     "  PRIMARY KEY (client, id)) WITHOUT ROWID, STRICT;"
     /* enum crypto_cipher, of everything sealed */
     "ALTER TABLE key_check ADD COLUMN cipher INTEGER NOT NULL DEFAULT 0;",
+
+    /* Of whose licences a mandate is, where a record or a representative made it; NULL: of all.
+     * What was for all of an enterprise's is for those of each issuer that it has one of. */
+    "ALTER TABLE mandate ADD COLUMN issuer INTEGER REFERENCES issuer;"
+    "DROP INDEX mandate_open;"
+    "CREATE UNIQUE INDEX mandate_open ON mandate"
+    "  (agent, giver, kind, coalesce(licence, 0), coalesce(issuer, -1)) WHERE ended IS NULL;"
+    "INSERT INTO mandate SELECT NULL, randomblob(16), m.giver, m.agent, m.kind, NULL, m.since,"
+    "  m.until, NULL, i.issuer FROM mandate m JOIN holder h ON h.holder = m.giver AND h.kind = 1"
+    "  JOIN (SELECT DISTINCT holder, issuer FROM licence) i ON i.holder = m.giver"
+    "  WHERE m.kind IN (1, 2) AND m.ended IS NULL;"
+    "UPDATE mandate SET ended = unixepoch() WHERE kind IN (1, 2) AND issuer IS NULL"
+    "  AND ended IS NULL;",
 };
 const int64_t sqlite_schema_version = sizeof sqlite_migrations / sizeof sqlite_migrations[0];
 
 _Static_assert(ACTING_REPRESENTATIVE == 1 && ACTING_AGENT == 2, "the kinds of version 1, plus 1");
+_Static_assert(HOLDER_ENTERPRISE == 1, "the kind of whom a mandate of version 5 is");
 _Static_assert(CRYPTO_AES_256_GCM == 0, "the cipher before there was a choice");

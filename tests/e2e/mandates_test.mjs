@@ -42,7 +42,7 @@ test('a holder entrusts one licence: this one is displayed by the other, until i
     assert.equal(displayed.json().displayed_by, 'entrusted');
     assert.equal((await display(gateway, friend, another.id)).status, 404, 'this one alone');
 
-    const told = { id, acting: 'entrusted', licence: one.id, for: masked(holder.name), agent: masked(friend.name),
+    const told = { id, acting: 'entrusted', licence: one.id, issuer: null, for: masked(holder.name), agent: masked(friend.name),
       until: null, yours: true };
     for (const [asker, where, other] of [[holder, 'given', 'received'], [friend, 'received', 'given']]) {
       const lists = await list(gateway, asker);
@@ -91,6 +91,46 @@ test('the representative appoints an agent for all of the enterprise, who appoin
   assert.deepEqual(codeOf(await end(gateway, representative, own.id)), [404, 'mandate_not_found']);
   assert.equal((await end(gateway, representative, given.json().id)).status, 204);
   assert.equal((await display(gateway, friend, theirs[0].id)).status, 404);
+});
+
+test('whom an authority names acts for its own licences of the enterprise, appoints agents for these, and evidence has it', async (t) => {
+  const site = await Site.start(t);
+  const { gateway } = site;
+  const { enterprise, representative, friend, stranger } = await people(site);
+  const theirs = async (who, acting) => (await gateway.licences(who.token)).filter((l) => l.acting === acting)
+    .map((l) => l.id).sort();
+  const [before, none] = [await theirs(representative, 'representative'), await theirs(friend, 'representative')];
+  const other = site.records.find((r) => r.ZZBFJGDM !== enterprise.ZZBFJGDM);
+  const deliver = async (version, person) => {
+    const record = { ...enterprise, ZZBFJG: other.ZZBFJG, ZZBFJGDM: other.ZZBFJGDM, ZZBS: '', SJBBH: version, FDDBR: person.name,
+      FDDBRZJH: person.number };
+    const answer = await gateway.request('PUT', '/v1/issuer/licences/REP-1', { body: JSON.stringify(record),
+      token: await site.token('issuer', '--client', other.ZZBFJGDM), headers: { 'content-type': 'application/json' } });
+    assert.ok([200, 201].includes(answer.status), answer.body.toString());
+    return answer.json().id;
+  };
+  const id = await deliver(1, friend);
+  assert.deepEqual(await theirs(representative, 'representative'), before, 'as before');
+  assert.deepEqual(await theirs(friend, 'representative'), [...none, id].sort(), 'this one alone');
+  const [named] = (await list(gateway, friend)).received.filter((m) => m.acting === 'representative' && m.issuer === other.ZZBFJG);
+  assert.ok(named);
+
+  const agent = await give(gateway, friend, id, stranger);
+  assert.equal(agent.status, 201, agent.body.toString());
+  assert.deepEqual(await theirs(stranger, 'agent'), [id]);
+  const owns = (await list(gateway, representative)).given.map((m) => m.id);
+  assert.ok(!owns.includes(agent.json().id), "another authority's");
+  assert.deepEqual(codeOf(await end(gateway, representative, agent.json().id)), [404, 'mandate_not_found']);
+  await site.jwb('agent', 'grant', enterprise.CZZTDM, '-', { input: stranger.number });
+  const forAll = (await list(gateway, friend)).given.find((m) => m.acting === 'agent' && m.issuer === null);
+  assert.equal(forAll.yours, false, "the operator's, for all, is not one authority's representative's to end");
+  assert.deepEqual(codeOf(await end(gateway, friend, forAll.id)), [404, 'mandate_not_found']);
+
+  await deliver(2, representative);
+  assert.deepEqual(await theirs(friend, 'representative'), none);
+  assert.deepEqual(await theirs(representative, 'representative'), [...before, id].sort());
+  const kept = (await site.evidence()).filter((r) => r.kind === 'mandate' && r.reference === named.id);
+  assert.deepEqual(kept.map((r) => [r.purpose, r.role]), [['given', 'issuer'], ['ended', 'issuer']]);
 });
 
 test("a guardian is the authority's to end, not the ward's and not his own", async (t) => {

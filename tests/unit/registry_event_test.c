@@ -153,6 +153,39 @@ static const char *hex(const uint8_t id[REGISTRY_ID_BYTES])
     return buf_cstr(&out);
 }
 
+static void test_representatives(void **state)
+{
+    /* If this fails, evidence does not tell who may act for an enterprise, since when and until
+     * when, when its authority says so. */
+    (void)state;
+    struct fixture_texts texts, person, second;
+    struct registry_record record = fixture_enterprise(1, &texts, &person);
+    enum registry_outcome outcome;
+    char first[EVENT_TEXT_BYTES_MAX + 1];
+    watch(import(&record, &outcome, 1), REGISTRY_OK);
+    assert_int_equal(seen.count, 3);
+    memcpy(first, seen.events[1].reference, sizeof first);
+    expect(1, EVENT_MANDATE, "given", first);
+    expect_licence(1, find_enterprise(1), 1, EVENT_NONE);
+    assert_true(seen.events[1].event.result);
+    watch(import(&record, &outcome, 1), REGISTRY_OK);
+    assert_int_equal(seen.count, 1); /* nothing new */
+
+    fixture_record(2, &second);
+    record.representative_name = bytes_str(second.holder_name);
+    record.representative_number = bytes_str(second.holder_number);
+    watch(import(&record, &outcome, 1), REGISTRY_OK);
+    assert_int_equal(seen.count, 5);
+    assert_int_equal(seen.events[0].event.kind, EVENT_SUPERSEDED);
+    assert_int_equal(seen.events[1].event.kind, EVENT_VERSION);
+    expect(2, EVENT_MANDATE, "ended", first);
+    assert_false(seen.events[2].event.result);
+    expect(3, EVENT_MANDATE, "given", seen.events[3].reference);
+    assert_string_not_equal(seen.events[3].reference, first);
+    assert_true(seen.events[3].event.result);
+    expect_place(3, 2, find_enterprise(1)->list, find_enterprise(1)->index);
+}
+
 static void test_mandates_and_consents(void **state)
 {
     /* If this fails, evidence does not tell who was allowed to see or to show a licence. */
@@ -409,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_imports),
         TEST(test_holds_and_statuses),
+        TEST(test_representatives),
         TEST(test_mandates_and_consents),
         TEST(test_access),
         TEST(test_notes),

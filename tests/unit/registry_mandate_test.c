@@ -206,6 +206,56 @@ static void test_representative(void **state)
     assert_string_equal(registry_acting_text(ACTING_ENTRUSTED), "entrusted");
 }
 
+/* The n-th enterprise's licence of another issuer, represented by the m-th person. */
+static struct registry_record elsewhere(int n, int m, struct fixture_texts *texts,
+                                        struct fixture_texts *person)
+{
+    struct registry_record record = fixture_enterprise(n, texts, person);
+    snprintf(texts->number, sizeof texts->number, "FP-%06d", n);
+    record.number = bytes_str(texts->number);
+    record.issuer_code = BYTES("114108000057098000");
+    record.issuer_name = BYTES("另一机关");
+    struct registry_record r = fixture_record(m, person);
+    record.representative_name = r.holder_name;
+    record.representative_number = r.holder_number;
+    return record;
+}
+
+static const struct registry_licence *find_elsewhere(int n)
+{
+    static struct registry_query query;
+    struct fixture_texts texts, person;
+    assert_int_equal(fixture_find_text(reader, elsewhere(n, n, &texts, &person).number, &query),
+                     REGISTRY_OK);
+    return &query.licence;
+}
+
+static void test_representative_of_one_issuer(void **state)
+{
+    /* If this fails, an authority says who acts for an enterprise with another authority's
+     * licences: it ends the other's representative, or gives its own one these licences too. */
+    (void)state;
+    struct fixture_texts texts, person;
+    struct registry_place places[8];
+    uint8_t id[REGISTRY_ID_BYTES];
+    size_t count = 8;
+    fixture_import_many(registry, 1, 3);
+    fixture_import_one(registry, fixture_enterprise(1, &texts, &person));
+    for (int n = 2; n <= 3; n++) {
+        fixture_import_one(registry, elsewhere(1, n, &texts, &person));
+        assert_int_equal(may_act(1, find_enterprise(1), FIXTURE_NOW), ACTING_REPRESENTATIVE);
+        assert_int_equal(may_act(1, find_elsewhere(1), FIXTURE_NOW), NOBODY);
+        assert_int_equal(may_act(n, find_elsewhere(1), FIXTURE_NOW), ACTING_REPRESENTATIVE);
+        assert_int_equal(may_act(n, find_enterprise(1), FIXTURE_NOW), NOBODY);
+        assert_listed(n, 1, 1, 0, 0, 0);
+    }
+    assert_int_equal(may_act(2, find_elsewhere(1), FIXTURE_NOW), NOBODY);
+    assert_listed(1, 1, 1, 0, 0, 0);
+    person_id(1, id);
+    assert_int_equal(registry_places_of_person(reader, id, places, &count), REGISTRY_OK);
+    assert_int_equal(count, 2); /* his own, and the one that he represents it for */
+}
+
 static void test_person_is_no_enterprise(void **state)
 {
     /* If this fails, an authority's record makes anybody the representative of any person, who then
@@ -218,8 +268,6 @@ static void test_person_is_no_enterprise(void **state)
     record.holder_number = fixture_record(2, &other).holder_number;
     assert_int_equal(fixture_import(registry, &record, &outcome, 1), REGISTRY_ERR_REFUSED);
     assert_int_equal(may_act(1, find(2), clock_wall_s()), NOBODY);
-    record.representative_number = record.holder_number; /* nor himself */
-    assert_int_equal(fixture_import(registry, &record, &outcome, 1), REGISTRY_ERR_REFUSED);
     assert_listed(2, 1, 0, 0, 0, 0);
 
     fixture_import_one(registry, fixture_enterprise(3, &texts, &other));
@@ -365,7 +413,7 @@ static void test_other_holder(void **state)
 
 static struct told {
     struct registry_mandate mandate;
-    char giver_name[64], agent_name[64];
+    char giver_name[64], agent_name[64], issuer_name[64];
     bool gives;
 } told[TOLD_MAX];
 static int told_count;
@@ -387,6 +435,7 @@ static void keep_mandate(void *context, const struct registry_mandate *mandate, 
     *t = (struct told){.mandate = *mandate, .gives = gives};
     keep_name(t->giver_name, sizeof t->giver_name, mandate->giver_name);
     keep_name(t->agent_name, sizeof t->agent_name, mandate->agent_name);
+    keep_name(t->issuer_name, sizeof t->issuer_name, mandate->issuer_name);
 }
 
 /* Those of a person, which must be as many. */
@@ -450,6 +499,41 @@ static void test_mandates(void **state)
     tell(4, FIXTURE_NOW, 1);
 }
 
+static void test_agents_of_one_issuer(void **state)
+{
+    /* If this fails, a representative appoints agents for licences that are not his to show, or
+     * ends those of others. */
+    (void)state;
+    struct fixture_texts texts, person;
+    struct registry_change grant = {.kind = CHANGE_AGENT_GRANT, .now = FIXTURE_NOW};
+    fixture_import_many(registry, 1, 3);
+    fixture_import_one(registry, fixture_enterprise(1, &texts, &person));
+    struct registry_record record = elsewhere(1, 2, &texts, &person);
+    fixture_import_one(registry, record);
+    enterprise_id(1, grant.holder);
+    person_id(3, grant.agent);
+    grant.issuer = record.issuer_code;
+    commit(grant, REGISTRY_OK);
+    assert_int_equal(may_act(3, find_elsewhere(1), FIXTURE_NOW), ACTING_AGENT);
+    assert_int_equal(may_act(3, find_enterprise(1), FIXTURE_NOW), NOBODY);
+    assert_listed(3, 1, 0, 1, 0, 0);
+    tell(1, FIXTURE_NOW, 1); /* as what he is himself */
+    assert_string_equal(told[0].issuer_name, "焦作市公安局交通警察支队");
+    tell(2, FIXTURE_NOW, 2);
+    assert_int_equal(told[0].mandate.acting, ACTING_AGENT);
+    assert_true(told[0].gives);
+    assert_string_equal(told[0].issuer_name, "另一机关");
+
+    grant.issuer = bytes_of(NULL, 0); /* the operator's, for all: each licence is listed once */
+    commit(grant, REGISTRY_OK);
+    assert_int_equal(may_act(3, find_enterprise(1), FIXTURE_NOW), ACTING_AGENT);
+    assert_listed(3, 1, 0, 2, 0, 0);
+    tell(1, FIXTURE_NOW, 2);
+    grant.kind = CHANGE_AGENT_END; /* all that he was granted */
+    commit(grant, REGISTRY_OK);
+    assert_listed(3, 1, 0, 0, 0, 0);
+}
+
 static void test_mandate_granted_again(void **state)
 {
     /* If this fails, a mandate given again after it ended says that it held in between. */
@@ -483,7 +567,7 @@ static void test_many_mandates(void **state)
            "  WHERE i < 600) SELECT i + 100, randomblob(16), 0, randomblob(16), x'00' FROM n");
     fixture_import_many(registry, 1, 1);
     tamper("INSERT INTO mandate SELECT NULL, randomblob(16), holder, (SELECT min(holder) FROM"
-           "  holder h JOIN licence USING (holder)), 3, NULL, 0, 0, NULL FROM holder"
+           "  holder h JOIN licence USING (holder)), 3, NULL, 0, 0, NULL, NULL FROM holder"
            "  WHERE sealed = x'00'");
     uint8_t id[REGISTRY_ID_BYTES];
     int count = 0;
@@ -496,12 +580,20 @@ static void test_many_mandates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_many_licences),  TEST(test_find_for_others),
-        TEST(test_places),         TEST(test_places_of_other_holder),
-        TEST(test_representative), TEST(test_person_is_no_enterprise),
-        TEST(test_grant),          TEST(test_guardian),
-        TEST(test_entrust),        TEST(test_other_holder),
-        TEST(test_mandates),       TEST(test_mandate_granted_again),
+        TEST(test_many_licences),
+        TEST(test_find_for_others),
+        TEST(test_places),
+        TEST(test_places_of_other_holder),
+        TEST(test_representative),
+        TEST(test_representative_of_one_issuer),
+        TEST(test_person_is_no_enterprise),
+        TEST(test_grant),
+        TEST(test_guardian),
+        TEST(test_entrust),
+        TEST(test_other_holder),
+        TEST(test_mandates),
+        TEST(test_agents_of_one_issuer),
+        TEST(test_mandate_granted_again),
         TEST(test_many_mandates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,9 +58,11 @@ static void test_version_1(void **state)
     assert_int_equal(may_act(1, licence, now), NOBODY); /* was representative, was agent */
     assert_int_equal(may_act(2, licence, now), ACTING_REPRESENTATIVE);
     assert_int_equal(may_act(3, licence, now), ACTING_AGENT);
-    assert_int_equal(ask("SELECT count(*) FROM mandate"), 4);
-    assert_int_equal(ask("SELECT count(*) FROM mandate WHERE ended IS NOT NULL"), 2);
-    assert_int_equal(ask("SELECT count(DISTINCT id) FROM mandate WHERE length(id) = 16"), 4);
+    /* the two that are open are for the one issuer's licences now */
+    assert_int_equal(ask("SELECT count(*) FROM mandate"), 6);
+    assert_int_equal(ask("SELECT count(*) FROM mandate WHERE ended IS NOT NULL"), 4);
+    assert_int_equal(ask("SELECT count(*) FROM mandate WHERE ended IS NULL AND issuer = 0"), 2);
+    assert_int_equal(ask("SELECT count(DISTINCT id) FROM mandate WHERE length(id) = 16"), 6);
 
     assert_int_equal(ask("SELECT count(*) - count(DISTINCT salt) FROM licence"), 0);
     assert_int_equal(ask("SELECT count(*) FROM licence WHERE length(salt) <> 32 OR in_doubt"), 0);
@@ -99,6 +101,9 @@ static void go_back_to_3(void)
     registry_reader_destroy(&reader);
     registry_close(&registry);
     tamper("DROP TABLE offline_scan; ALTER TABLE key_check DROP COLUMN cipher;"
+           "DROP INDEX mandate_open; ALTER TABLE mandate DROP COLUMN issuer;"
+           "CREATE UNIQUE INDEX mandate_open ON mandate (agent, giver, kind, coalesce(licence, 0))"
+           " WHERE ended IS NULL;"
            "DELETE FROM schema_version WHERE version > 3;");
 }
 
@@ -113,7 +118,7 @@ static void test_version_3(void **state)
     go_back_to_3();
     registry = fixture_open(path);
     reader = fixture_reader(registry);
-    assert_int_equal(ask("SELECT max(version) FROM schema_version"), 4);
+    assert_int_equal(ask("SELECT max(version) FROM schema_version"), 5);
     assert_int_equal(ask("SELECT count(*) FROM event"), events);
     struct registry_scan scan = {.id = {1}, .at = FIXTURE_NOW};
     struct registry_change change = {.kind = CHANGE_SCANS,
