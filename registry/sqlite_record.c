@@ -20,7 +20,7 @@ struct present {
     struct licence_state state;
     uint8_t id[REGISTRY_ID_BYTES];
     uint64_t source_version;
-    enum licence_status delivered_status; /* what its last record said */
+    enum licence_status delivered_status; /* what its source version said */
     bool same_face;                       /* texts, dates and holder */
     bool same_representative;             /* of the same holder */
 };
@@ -249,18 +249,17 @@ static enum registry_error set_representative(
 
 /* ---- writing a version ---- */
 
-/* Stores the record as version l->version at l's place: the licence's row is new when l->row is 0.
- */
+/* Stores the record as the present version at its place: the licence's row is new when it is 0. */
 static enum registry_error store_version(struct sqlite_connection *c,
                                          const struct registry_change *change,
                                          const struct registry_record *r, const struct prepared *p,
-                                         const uint8_t id[REGISTRY_ID_BYTES], int64_t holder,
-                                         int64_t now, struct licence_state *l)
+                                         struct present *present, int64_t holder, int64_t now)
 {
+    struct licence_state *l = &present->state;
     uint8_t storage[LICENCE_TEXTS_BYTES_MAX + SEAL_OVERHEAD_BYTES];
     struct buf sealed = BUF_OVER(storage);
     enum registry_error error =
-        seal_close(&c->seal, SEAL_LICENCE, id, buf_bytes(&p->texts), &sealed);
+        seal_close(&c->seal, SEAL_LICENCE, present->id, buf_bytes(&p->texts), &sealed);
     if (error)
         return error;
     bool add = l->row == 0;
@@ -271,7 +270,7 @@ static enum registry_error store_version(struct sqlite_connection *c,
         if (error)
             return error;
         sqlite_bind_blob(store, 19, bytes_of(salt, sizeof salt));
-        sqlite_bind_blob(store, 2, bytes_of(id, REGISTRY_ID_BYTES));
+        sqlite_bind_blob(store, 2, bytes_of(present->id, REGISTRY_ID_BYTES));
         sqlite_bind_int(store, 4, p->type);
         sqlite_bind_int(store, 5, p->issuer);
         sqlite_bind_blob(store, 6, bytes_of(p->number_key, SEAL_KEY_BYTES));
@@ -292,7 +291,7 @@ static enum registry_error store_version(struct sqlite_connection *c,
     sqlite_bind_int(store, 15, now);
     sqlite_bind_text(store, 16, change->source);
     sqlite_bind_int(store, 17, (int64_t)r->source_version);
-    sqlite_bind_int(store, 18, licence_status_code(r->issuer_status));
+    sqlite_bind_int(store, 18, licence_status_code(present->delivered_status));
     if (!add)
         return sqlite_run(store);
     error = sqlite_step(store);
@@ -352,7 +351,7 @@ static enum registry_error put_version(struct sqlite_connection *c, struct regis
     l->version++;
     l->in_doubt = false;
     if (!error)
-        error = store_version(c, change, r, p, present->id, holder, now, l);
+        error = store_version(c, change, r, p, present, holder, now);
     if (!error)
         error = place_add(c, l);
     if (!error)
@@ -364,29 +363,31 @@ static enum registry_error put_version(struct sqlite_connection *c, struct regis
 
 static enum registry_error put_source(struct sqlite_connection *c,
                                       const struct registry_change *change,
-                                      const struct registry_record *r, int64_t row, int64_t now)
+                                      const struct registry_record *r,
+                                      const struct present *present, int64_t now)
 {
     struct sqlite3_stmt *store = c->statements[W_LICENCE_SOURCE];
-    sqlite_bind_int(store, 1, row);
+    sqlite_bind_int(store, 1, present->state.row);
     sqlite_bind_text(store, 2, change->source);
     sqlite_bind_int(store, 3, (int64_t)r->source_version);
     sqlite_bind_int(store, 4, now);
-    sqlite_bind_int(store, 5, licence_status_code(r->issuer_status));
+    sqlite_bind_int(store, 5, licence_status_code(present->delivered_status));
     return sqlite_run(store);
 }
 
-/* The same record delivered again does not undo what the issuer said since. What a restored
- * registry knows of the lost one's last record is less sure: there the stricter of two stands. */
-static enum licence_status status_after(const struct registry_record *r,
-                                        const struct present *present)
+/* Of one source version the strictest status counts, for nobody knows in which order its records
+ * were made; and what was delivered before does not undo what the issuer said since. */
+static void take_status(const struct registry_record *r, struct present *present)
 {
-    const struct licence_state *l = &present->state;
-    if (r->source_version > present->source_version)
-        return r->issuer_status;
-    if (r->issuer_status == present->delivered_status)
-        return l->issuer_status;
-    return l->in_doubt ? licence_status_stricter(l->issuer_status, r->issuer_status)
-                       : r->issuer_status;
+    struct licence_state *l = &present->state;
+    bool newer = r->source_version > present->source_version;
+    enum licence_status before = present->delivered_status;
+    present->delivered_status =
+        newer ? r->issuer_status : licence_status_stricter(before, r->issuer_status);
+    if (newer)
+        l->issuer_status = r->issuer_status;
+    else if (present->delivered_status != before)
+        l->issuer_status = licence_status_stricter(l->issuer_status, r->issuer_status);
 }
 
 /* The record of a licence that is there, which is not older than what is there. */
@@ -398,8 +399,8 @@ static enum registry_error put_again(struct sqlite_connection *c, struct registr
     struct licence_state *l = &present->state;
     uint64_t seq;
     enum registry_error error = REGISTRY_OK;
-    enum licence_status before = l->issuer_status;
-    l->issuer_status = status_after(r, present);
+    enum licence_status before = l->issuer_status, said = present->delivered_status;
+    take_status(r, present);
     if (!present->same_face || l->in_doubt) {
         *outcome = OUTCOME_NEW_VERSION;
         if (l->version == VERSION_MAX)
@@ -412,9 +413,9 @@ static enum registry_error put_again(struct sqlite_connection *c, struct registr
         if (!error)
             error = import_event(c, change, r, now, EVENT_STATUS, l);
     }
-    bool says_other = r->issuer_status != present->delivered_status;
+    bool says_other = present->delivered_status != said;
     if (!error && (r->source_version > present->source_version || says_other))
-        error = put_source(c, change, r, l->row, now);
+        error = put_source(c, change, r, present, now);
     return error;
 }
 
@@ -429,7 +430,7 @@ static enum registry_error put_record(struct sqlite_connection *c, struct regist
         error = find_present(c, r, &p, &present);
     if (error == REGISTRY_ERR_NOT_FOUND) {
         *outcome = OUTCOME_ADDED;
-        present.state.issuer_status = r->issuer_status;
+        present.state.issuer_status = present.delivered_status = r->issuer_status;
         error = seal_random(&c->seal, present.id, sizeof present.id);
         if (!error)
             error = put_version(c, change, r, &p, &present, now);

@@ -29,6 +29,7 @@ static void test_outcomes(void **state)
     assert_int_equal(fixture_import_one(registry, record), OUTCOME_STATUS_CHANGED);
     assert_int_equal(find(1)->status, LICENCE_STATUS_REVOKED);
     assert_int_equal(find(1)->version, 1);
+    record.source_version = 7;
     record.valid_until++;
     record.issuer_status = LICENCE_STATUS_VALID;
     assert_int_equal(fixture_import_one(registry, record), OUTCOME_NEW_VERSION);
@@ -51,6 +52,35 @@ static void test_redelivery_undoes_nothing(void **state)
     assert_int_equal(find(1)->status, LICENCE_STATUS_REVOKED);
     record.source_version++; /* a later word of the source counts */
     assert_int_equal(fixture_import_one(registry, record), OUTCOME_STATUS_CHANGED);
+    assert_int_equal(find(1)->status, LICENCE_STATUS_VALID);
+}
+
+static void test_equal_version_loosens_nothing(void **state)
+{
+    /* If this fails, yesterday's file, read after today's, makes a revoked licence valid. */
+    (void)state;
+    struct fixture_texts texts;
+    struct registry_record stale = fixture_record(1, &texts), record = stale;
+    stale.source_version = record.source_version = 0; /* as those that give none */
+    record.issuer_status = LICENCE_STATUS_REVOKED;
+    fixture_import_one(registry, stale);
+    assert_int_equal(fixture_import_one(registry, record), OUTCOME_STATUS_CHANGED);
+    assert_int_equal(fixture_import_one(registry, stale), OUTCOME_UNCHANGED);
+    assert_int_equal(find(1)->status, LICENCE_STATUS_REVOKED);
+    stale.valid_until++; /* faces can't be put in order: the last one stands */
+    assert_int_equal(fixture_import_one(registry, stale), OUTCOME_NEW_VERSION);
+    assert_int_equal(find(1)->status, LICENCE_STATUS_REVOKED);
+    stale.valid_until--;
+    assert_int_equal(fixture_import_one(registry, record), OUTCOME_NEW_VERSION);
+
+    set_status(1, LICENCE_STATUS_VALID); /* the issuer's own word loosens, */
+    fixture_import_one(registry, stale);
+    fixture_import_one(registry, record);
+    assert_int_equal(find(1)->status, LICENCE_STATUS_VALID); /* and what it overruled stays so */
+    record.issuer_status = LICENCE_STATUS_RESCINDED;
+    assert_int_equal(fixture_import_one(registry, record), OUTCOME_STATUS_CHANGED);
+    stale.source_version = 1; /* so does a newer version */
+    assert_int_equal(fixture_import_one(registry, stale), OUTCOME_STATUS_CHANGED);
     assert_int_equal(find(1)->status, LICENCE_STATUS_VALID);
 }
 
@@ -255,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_outcomes),
         TEST(test_redelivery_undoes_nothing),
+        TEST(test_equal_version_loosens_nothing),
         TEST(test_face_fields_make_versions),
         TEST(test_places_are_never_reused),
         TEST(test_full_list),
