@@ -34,9 +34,10 @@ struct journal;
     K(11, VIEW, "view")        /* who acts for a licence opened it */                              \
     K(12, LIST, "list")        /* somebody looked at his own */                                    \
     K(13, STATUS_ASKED, "status_asked")                                                            \
-    K(14, TRACE, "trace")   /* the timeline of a licence was read */                               \
-    K(15, PULL, "pull")     /* an authority read what waits for it, counts or digests */           \
-    K(16, ACTION, "action") /* an inspector seized, withdrew, ...; or was refused */               \
+    K(14, TRACE, "trace")     /* the timeline of a licence was read */                             \
+    K(15, PULL, "pull")       /* an authority read what waits for it, counts or digests */         \
+    K(16, ACTION, "action")   /* an inspector seized, withdrew, ...; or was refused */             \
+    K(17, REFUSAL, "refusal") /* of what an authority delivered or decided; reference: why */      \
     /* From here on what the registry itself tells, each with its number (registry/event.h). */    \
     K(32, ISSUED, "issued")         /* a licence's first version, at its place */                  \
     K(33, VERSION, "version")       /* another version, at its place */                            \

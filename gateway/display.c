@@ -79,7 +79,7 @@ static enum step_result refuse(struct display *d, enum verdict_reason reason)
         .acting = (uint8_t)d->acting,
     };
     operation_about(&record, &d->query.licence);
-    return operation_refuse_recorded(&d->op, &record, problem, verdict_reason_text(reason));
+    return operation_refuse_recorded(&d->op, &record, problem, verdict_reason_text(reason), NULL);
 }
 
 static enum step_result check_licence(struct display *d)

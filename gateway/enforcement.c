@@ -157,7 +157,7 @@ static struct journal_record attempt(const struct action_place *p, enum verdict_
 static enum step_result refuse(struct action_place *p, enum problem problem)
 {
     struct journal_record record = attempt(p, RESULT_INVALID);
-    return operation_refuse_recorded(&p->op, &record, problem, NULL);
+    return operation_refuse_recorded(&p->op, &record, problem, NULL, NULL);
 }
 
 /* A case number that names somebody is refused, which tells whoever tries numbers and names that

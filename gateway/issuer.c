@@ -65,10 +65,11 @@ static enum step_result find_by_id(struct issuer_named *named)
     return registry_find(named->op->home->reader, query) == REGISTRY_NOW ? STEP_NEXT : STEP_WAIT;
 }
 
-enum step_result issuer_find(struct issuer_named *named, struct operation *op)
+enum step_result issuer_find(struct issuer_named *named, struct operation *op, const char *what)
 {
     struct buf id = BUF_OVER(named->query.id);
     named->op = op;
+    named->what = what;
     named->query.error = REGISTRY_ERR_NOT_FOUND;
     bool is_ours = buf_put_from_hex(&id, op->rest) && id.len == sizeof named->query.id;
     return is_ours ? find_by_id(named) : STEP_NEXT;
@@ -110,13 +111,13 @@ enum step_result issuer_found(const struct issuer_named *named)
     if (error == REGISTRY_ERR_NOT_FOUND)
         return is_record_id(op->rest)
                    ? STEP_NEXT
-                   : operation_fail(op, PROBLEM_RECORD_REFUSED, NULL,
-                                    "an id is the licence's, or 1 to 64 of A-Z a-z 0-9 . _ - : "
-                                    "and no person's number");
+                   : issuer_refuse(op, named->what, NULL, PROBLEM_RECORD_REFUSED,
+                                   "an id is the licence's, or 1 to 64 of A-Z a-z 0-9 . _ - : "
+                                   "and no person's number");
     if (!bytes_equal(licence->issuer_code, issuer_code(op)))
-        return operation_fail(op, PROBLEM_NO_LICENCE, NULL, NULL);
+        return issuer_refuse(op, named->what, licence, PROBLEM_NO_LICENCE, NULL);
     if (!client_has_type(op->client, licence->type_code))
-        return operation_fail(op, PROBLEM_TYPE_NOT_ALLOWED, NULL, NULL);
+        return issuer_refuse(op, named->what, licence, PROBLEM_TYPE_NOT_ALLOWED, NULL);
     return STEP_NEXT;
 }
 
@@ -131,6 +132,20 @@ enum step_result issuer_record_pull(struct operation *op, const char *what)
                                     .detail = JOURNAL_CODE_NONE,
                                     .purpose = bytes_str(what)};
     return operation_record(op, &record);
+}
+
+enum step_result issuer_refuse(struct operation *op, const char *what,
+                               const struct registry_licence *licence, enum problem problem,
+                               const char *detail)
+{
+    struct journal_record record = {.kind = JOURNAL_REFUSAL,
+                                    .result = RESULT_INVALID,
+                                    .acting = JOURNAL_ACTING_NONE,
+                                    .purpose = bytes_str(what),
+                                    .reference = bytes_str(problem_code(problem))};
+    if (licence)
+        operation_about(&record, licence);
+    return operation_refuse_recorded(op, &record, problem, NULL, detail);
 }
 
 bool issuer_admits(void *context, struct bytes authorization)

@@ -27,6 +27,7 @@ bool issuer_record_make(const struct operation *op, struct import_fields *fields
 /* A licence that the path names. */
 struct issuer_named {
     struct operation *op;
+    const char *what;            /* the authority wants to do with it: issuer_refuse's */
     struct bytes record_id;      /* the authority's own; empty: the path has ours */
     struct registry_query query; /* REGISTRY_OK or NOT_FOUND when all steps are done */
 };
@@ -34,10 +35,17 @@ struct issuer_named {
  * issuer_find looks for our id; issuer_find_record for the authority's own, also one that looks
  * like ours and is none; issuer_found answers 404 for another authority's licence, 403 for one of a
  * type that is not the client's, 422 for what can't be an id, 503 when that can't be found out. One
- * that is not there is the caller's to answer. */
-enum step_result issuer_find(struct issuer_named *named, struct operation *op);
+ * that is not there is the caller's to answer. `what` is static. */
+enum step_result issuer_find(struct issuer_named *named, struct operation *op, const char *what);
 enum step_result issuer_find_record(struct issuer_named *named);
 enum step_result issuer_found(const struct issuer_named *named);
+
+/* Answers what an authority is not let do, when evidence has it: JOURNAL_REFUSAL, with `what` it
+ * wanted (delivery, status, decision, objection) and the problem's code; of `licence`, or NULL.
+ * `detail` is static or from the request's pool. As operation_refuse_recorded. */
+enum step_result issuer_refuse(struct operation *op, const char *what,
+                               const struct registry_licence *licence, enum problem problem,
+                               const char *detail);
 
 /* Evidence that an authority read what is its own: JOURNAL_PULL. As operation_record. */
 enum step_result issuer_record_pull(struct operation *op, const char *what);

@@ -172,6 +172,12 @@ struct issuer_decide {
     struct commit commit;
 };
 
+static enum step_result refuse(struct issuer_decide *d, const struct registry_licence *licence,
+                               enum problem problem, const char *detail)
+{
+    return issuer_refuse(&d->op, "decision", licence, problem, detail);
+}
+
 static enum step_result read_decision(struct issuer_decide *d)
 {
     const struct body_member members[] = {
@@ -190,7 +196,7 @@ static enum step_result read_decision(struct issuer_decide *d)
         (d->decision != DECISION_CONFIRM && !d->reason.data))
         return operation_fail(&d->op, PROBLEM_MALFORMED_BODY, NULL, DECISION_SHAPE);
     if (!buf_put_from_hex(&id, d->op.rest) || id.len != sizeof d->id)
-        return operation_fail(&d->op, PROBLEM_ACTION_NOT_FOUND, NULL, NULL);
+        return refuse(d, NULL, PROBLEM_ACTION_NOT_FOUND, NULL);
     return atomic_load(&d->op.home->gateway->registry_behind) ? unavailable(&d->op) : STEP_NEXT;
 }
 
@@ -198,7 +204,7 @@ static enum step_result find_action(struct issuer_decide *d)
 {
     enum registry_error error = registry_action(d->op.home->reader, d->id, &d->action);
     if (error == REGISTRY_ERR_NOT_FOUND)
-        return operation_fail(&d->op, PROBLEM_ACTION_NOT_FOUND, NULL, NULL);
+        return refuse(d, NULL, PROBLEM_ACTION_NOT_FOUND, NULL);
     if (error != REGISTRY_OK)
         return unavailable(&d->op);
     memcpy(d->licence.id, d->action.licence, sizeof d->licence.id);
@@ -211,9 +217,9 @@ static enum step_result submit_decision(struct issuer_decide *d)
     if (d->licence.error != REGISTRY_OK)
         return unavailable(&d->op);
     if (!bytes_equal(licence->issuer_code, issuer_code(&d->op)))
-        return operation_fail(&d->op, PROBLEM_ACTION_NOT_FOUND, NULL, NULL);
+        return refuse(d, licence, PROBLEM_ACTION_NOT_FOUND, NULL);
     if (!client_has_type(d->op.client, licence->type_code))
-        return operation_fail(&d->op, PROBLEM_TYPE_NOT_ALLOWED, NULL, NULL);
+        return refuse(d, licence, PROBLEM_TYPE_NOT_ALLOWED, NULL);
     d->commit.change = (struct registry_change){.kind = CHANGE_ACTION_DECIDE,
                                                 .decision = d->decision,
                                                 .issuer = issuer_code(&d->op),
@@ -229,9 +235,9 @@ static enum step_result settle_decision(struct issuer_decide *d)
     case REGISTRY_OK:
         return commit_settle(&d->commit);
     case REGISTRY_ERR_NOT_FOUND:
-        return operation_fail(&d->op, PROBLEM_ACTION_NOT_FOUND, NULL, NULL);
+        return refuse(d, &d->licence.licence, PROBLEM_ACTION_NOT_FOUND, NULL);
     case REGISTRY_ERR_REFUSED:
-        return operation_fail(&d->op, PROBLEM_ACTION_CLOSED, NULL, change->refusal);
+        return refuse(d, &d->licence.licence, PROBLEM_ACTION_CLOSED, change->refusal);
     default:
         return unavailable(&d->op);
     }

@@ -138,13 +138,15 @@ static enum registry_error commit_batch(struct issuer_import *im)
     enum registry_error error = commit(im, 0, batch->record_count, true, &refusal);
     if (error != REGISTRY_ERR_REFUSED)
         return error;
-    error = commit(im, 0, 0, true, &refusal);
+    error = REGISTRY_OK;
     for (size_t i = 0; !error && i < batch->record_count; i++) {
         error = commit(im, i, 1, false, &batch->refusals[i]);
-        if (error == REGISTRY_ERR_REFUSED)
-            error = REGISTRY_OK;
+        if (error != REGISTRY_ERR_REFUSED)
+            continue;
+        batch->rejected++;
+        error = REGISTRY_OK;
     }
-    return error;
+    return error ? error : commit(im, 0, 0, true, &refusal);
 }
 
 struct search {

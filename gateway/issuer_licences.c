@@ -12,6 +12,10 @@
 #define DETAIL_BYTES_MAX 160
 #define STATUS_BYTES_MAX 16 /* of its longest word */
 
+/* What evidence calls it. */
+#define DELIVERY "delivery"
+#define STATUS   "status"
+
 static enum step_result unavailable(struct operation *op)
 {
     return operation_fail(op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
@@ -41,10 +45,10 @@ struct issuer_put {
 static enum step_result refuse_record(struct operation *op, enum problem problem, const char *field,
                                       const char *text)
 {
-    char storage[DETAIL_BYTES_MAX];
-    struct buf detail = BUF_OVER(storage);
+    struct buf detail;
+    buf_init(&detail, http_room(op->http, DETAIL_BYTES_MAX), DETAIL_BYTES_MAX);
     buf_printf(&detail, "%s%s%s", field ? field : "", field ? ": " : "", text);
-    return operation_fail(op, problem, NULL, buf_cstr(&detail));
+    return issuer_refuse(op, DELIVERY, NULL, problem, buf_cstr(&detail));
 }
 
 static enum step_result read_record(struct issuer_put *p)
@@ -67,7 +71,7 @@ static enum step_result read_record(struct issuer_put *p)
 
 static enum step_result find_ours(struct issuer_put *p)
 {
-    return issuer_find(&p->named, &p->op);
+    return issuer_find(&p->named, &p->op, DELIVERY);
 }
 
 static enum step_result find_theirs(struct issuer_put *p)
@@ -90,8 +94,8 @@ static enum step_result submit(struct issuer_put *p)
     if (found != STEP_NEXT)
         return found;
     if (is_another(p))
-        return operation_fail(&p->op, PROBLEM_RECORD_REFUSED, NULL,
-                              "the id is that of a licence with another type or number");
+        return issuer_refuse(&p->op, DELIVERY, &p->named.query.licence, PROBLEM_RECORD_REFUSED,
+                             "the id is that of a licence with another type or number");
     p->commit.change = (struct registry_change){
         .kind = CHANGE_IMPORT,
         .records = &p->record,
@@ -114,7 +118,7 @@ static enum step_result settle(struct issuer_put *p)
                    ? operation_fail(&p->op, PROBLEM_OLDER_VERSION, NULL, NULL)
                    : commit_settle(&p->commit);
     case REGISTRY_ERR_REFUSED:
-        return operation_fail(&p->op, PROBLEM_RECORD_REFUSED, NULL, change->refusal);
+        return issuer_refuse(&p->op, DELIVERY, NULL, PROBLEM_RECORD_REFUSED, change->refusal);
     default:
         return unavailable(&p->op);
     }
@@ -124,7 +128,8 @@ static enum step_result find_present(struct issuer_put *p)
 {
     if (p->named.record_id.len)
         p->named.query.error = REGISTRY_ERR_NOT_FOUND;
-    return p->named.record_id.len ? issuer_find_record(&p->named) : issuer_find(&p->named, &p->op);
+    return p->named.record_id.len ? issuer_find_record(&p->named)
+                                  : issuer_find(&p->named, &p->op, DELIVERY);
 }
 
 static enum step_result answer(struct issuer_put *p)
@@ -179,7 +184,7 @@ static enum step_result read_status(struct issuer_status *s)
 
 static enum step_result find_status_ours(struct issuer_status *s)
 {
-    return issuer_find(&s->named, &s->op);
+    return issuer_find(&s->named, &s->op, STATUS);
 }
 
 static enum step_result find_status_theirs(struct issuer_status *s)
@@ -193,7 +198,7 @@ static enum step_result submit_status(struct issuer_status *s)
     if (found != STEP_NEXT)
         return found;
     if (s->named.query.error != REGISTRY_OK)
-        return operation_fail(&s->op, PROBLEM_NO_LICENCE, NULL, NULL);
+        return issuer_refuse(&s->op, STATUS, NULL, PROBLEM_NO_LICENCE, NULL);
     s->commit.change = (struct registry_change){.kind = CHANGE_ISSUER_STATUS, .status = s->status};
     memcpy(s->commit.change.licence, s->named.query.licence.id, sizeof s->commit.change.licence);
     return commit_submit(&s->commit, &s->op);

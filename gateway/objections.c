@@ -8,6 +8,7 @@
 #include "gateway/body.h"
 #include "gateway/commit.h"
 #include "gateway/home.h"
+#include "gateway/issuer.h"
 #include "gateway/json.h"
 #include "gateway/named.h"
 #include "registry/issuing.h"
@@ -325,6 +326,12 @@ struct issuer_objection {
     struct commit commit;
 };
 
+static enum step_result refuse_state(struct issuer_objection *o, enum problem problem,
+                                     const char *detail)
+{
+    return issuer_refuse(&o->op, "objection", NULL, problem, detail);
+}
+
 static enum step_result read_state(struct issuer_objection *o)
 {
     const struct body_member members[] = {
@@ -343,7 +350,7 @@ static enum step_result read_state(struct issuer_objection *o)
     if (!known || (o->reason.data != NULL) != (o->state == OBJECTION_STATE_REFUSED))
         return operation_fail(&o->op, PROBLEM_MALFORMED_BODY, NULL, STATE_SHAPE);
     if (!buf_put_from_hex(&id, o->op.rest) || id.len != sizeof o->id)
-        return operation_fail(&o->op, PROBLEM_OBJECTION_NOT_FOUND, NULL, NULL);
+        return refuse_state(o, PROBLEM_OBJECTION_NOT_FOUND, NULL);
     if (atomic_load(&o->op.home->gateway->registry_behind))
         return operation_fail(&o->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
     return STEP_NEXT;
@@ -368,12 +375,12 @@ static enum step_result settle_state(struct issuer_objection *o)
     case REGISTRY_OK:
         return commit_settle(&o->commit);
     case REGISTRY_ERR_NOT_FOUND:
-        return operation_fail(&o->op, PROBLEM_OBJECTION_NOT_FOUND, NULL, NULL);
+        return refuse_state(o, PROBLEM_OBJECTION_NOT_FOUND, NULL);
     case REGISTRY_ERR_REFUSED:
-        return operation_fail(&o->op,
-                              change->refusal != objection_not_corrected ? PROBLEM_OBJECTION_CLOSED
-                                                                         : PROBLEM_NO_NEW_VERSION,
-                              NULL, change->refusal);
+        return refuse_state(o,
+                            change->refusal != objection_not_corrected ? PROBLEM_OBJECTION_CLOSED
+                                                                       : PROBLEM_NO_NEW_VERSION,
+                            change->refusal);
     default:
         return operation_fail(&o->op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
     }

@@ -254,10 +254,12 @@ enum step_result operation_record(struct operation *op, struct journal_record *r
 }
 
 enum step_result operation_refuse_recorded(struct operation *op, struct journal_record *record,
-                                           enum problem problem, const char *reason)
+                                           enum problem problem, const char *reason,
+                                           const char *detail)
 {
     op->refusal = problem;
     op->refusal_reason = reason;
+    op->refusal_detail = detail;
     return operation_record(op, record) == STEP_WAIT
                ? STEP_WAIT
                : operation_fail(op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
@@ -279,7 +281,7 @@ static void record_is_written(struct operation *op, bool written)
         operation_resume(op);
     else if (op->home->http) /* else the loop has ended: nobody is answered any more */
         operation_fail(op, written ? op->refusal : PROBLEM_EVIDENCE_UNAVAILABLE,
-                       written ? op->refusal_reason : NULL, NULL);
+                       written ? op->refusal_reason : NULL, written ? op->refusal_detail : NULL);
 }
 
 /* The turn's evidence leaves with one write; then those who waited for it go on. */

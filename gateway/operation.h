@@ -56,7 +56,7 @@ struct operation {
     uint32_t step_us[FLOW_STEPS_MAX];
     bool recorded;        /* set before a step that waited for the record is resumed */
     enum problem refusal; /* of operation_refuse_recorded, else PROBLEM_COUNT */
-    const char *refusal_reason;
+    const char *refusal_reason, *refusal_detail;
     struct operation *next; /* of those that wait for this turn's record */
 };
 
@@ -110,9 +110,10 @@ bool operation_record_also(struct operation *op, struct journal_record *record);
  * written, or was not, op->recorded says which and the flow goes on. */
 enum step_result operation_record(struct operation *op, struct journal_record *record);
 /* Appends evidence of a refusal, and answers with it once that is written: STEP_WAIT, or STEP_DONE
- * when it can't be. `reason` is static. */
+ * when it can't be. `reason` and `detail` are static or from the request's pool. */
 enum step_result operation_refuse_recorded(struct operation *op, struct journal_record *record,
-                                           enum problem problem, const char *reason);
+                                           enum problem problem, const char *reason,
+                                           const char *detail);
 /* Says in a record which licence it is about: its place, its reference, its type. */
 void operation_about(struct journal_record *record, const struct registry_licence *licence);
 /* A loop's record_task: writes this turn's evidence at once, then those that waited go on. */

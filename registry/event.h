@@ -30,7 +30,7 @@ enum registry_event_kind {
     EVENT_ESCALATED = 39, /* agency; reference: case number; detail: enum hold_kind */
     EVENT_OBJECTION = 40, /* purpose: received, checking, corrected, refused; reference: its id */
     EVENT_IMPORT = 41,    /* purpose: source; reference: "added 3 versions 1 status 0
-                             unchanged 7 older 0" */
+                             unchanged 7 older 0", or "rejected 9" when nothing was taken */
     EVENT_ACCESS = 42,    /* purpose: client_add, client_disable, client_key, webhook, shut_out,
                              let_in; reference: the client's id; a person's subject */
     EVENT_OPERATOR = 43,  /* purpose: a command's words */

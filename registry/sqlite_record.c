@@ -442,7 +442,8 @@ static enum registry_error put_record(struct sqlite_connection *c, struct regist
     return error ? error : record_id_keep(c, change, present.state.row);
 }
 
-/* One for the batch, also when it changed nothing: it was delivered. */
+/* One for the batch, also when it changed nothing, or nothing of it could be taken: it was
+ * delivered. */
 static enum registry_error batch_event(struct sqlite_connection *c, struct registry_change *change,
                                        int64_t now)
 {
@@ -451,12 +452,16 @@ static enum registry_error batch_event(struct sqlite_connection *c, struct regis
     struct buf text = BUF_OVER(storage);
     for (size_t i = 0; i < change->record_count; i++)
         counts[change->outcomes[i]]++;
-    buf_printf(&text, "added %u versions %u status %u unchanged %u older %u", counts[OUTCOME_ADDED],
-               counts[OUTCOME_NEW_VERSION], counts[OUTCOME_STATUS_CHANGED],
-               counts[OUTCOME_UNCHANGED], counts[OUTCOME_OLDER]);
-    CHECK(buf_ok(&text));
-    if (change->record_count == 0)
+    if (change->record_count == 0 && change->rejected == 0)
         return REGISTRY_OK;
+    if (change->record_count == 0)
+        buf_printf(&text, "rejected %llu", (unsigned long long)change->rejected);
+    else
+        buf_printf(&text, "added %u versions %u status %u unchanged %u older %u",
+                   counts[OUTCOME_ADDED], counts[OUTCOME_NEW_VERSION],
+                   counts[OUTCOME_STATUS_CHANGED], counts[OUTCOME_UNCHANGED],
+                   counts[OUTCOME_OLDER]);
+    CHECK(buf_ok(&text));
     return event_add(c, change, now,
                      &(struct event_new){.kind = EVENT_IMPORT,
                                          .purpose = change->source,

@@ -258,6 +258,58 @@ test('an authority sees what inspectors did with its licences, and decides', asy
   assert.deepEqual((await read(world, '/v1/issuer/actions?all=true')).actions.map((a) => a.state), ['confirmed', 'reverted']);
 });
 
+test('what an authority is not let do is in evidence before it is answered, and so is a delivery of which nothing is taken', async (t) => {
+  const world = await start(t), { site, gateway, token, other } = world;
+  const inspector = await site.token('inspector');
+  const [{ id }] = (await send(world, [made(world, 1)])).lines;
+  const { id: action } = (await gateway.json('POST', '/v1/enforcement/actions', inspector,
+    { licence: id, action: 'seize', case_number: 'R-1', reason: 'x' }, { 'idempotency-key': 'key-of-refusals' })).json();
+  const code = await gateway.display(await site.token('holder'), (await gateway.licences(await site.token('holder')))
+    .find((l) => l.status === 'valid').id);
+  const objected = (await gateway.json('POST', '/v1/objections', inspector, { code, field: 'number', claimed: 'y' })).json().id;
+  const owner = await site.token('issuer', '--client', site.records.find((r) => r.CZZTDM === site.holderNumber).ZZBFJGDM);
+  const decide = (which, who = token, decision = 'revert') =>
+    gateway.json('POST', `/v1/issuer/actions/${which}/decision`, who, { decision, reason: 'x' });
+  const state = (which, who, word) => gateway.json('POST', `/v1/issuer/objections/${which}`, who, word ?? { state: 'refused', reason: 'x' });
+  const nothing = '0'.repeat(32);
+  assert.equal((await decide(action)).status, 200);
+  assert.equal((await state(objected, owner)).status, 200);
+  const tries = [
+    ['delivery', 'record_refused', () => put(world, 'X-1', made(world, 2, { CZZT: '' })), /^CZZT: /],
+    ['delivery', 'issuer_not_yours', () => put(world, 'X-1', made(world, 2), other)],
+    ['delivery', 'record_refused', () => put(world, id, made(world, 2)), /another type or number/],
+    ['delivery', 'no_such_licence', () => put(world, id, made(world, 2, { ZZBFJGDM: '' }), other)],
+    ['status', 'no_such_licence', () => setStatus(world, id, 'valid', other)],
+    ['status', 'no_such_licence', () => setStatus(world, 'NONE', 'valid')],
+    ['decision', 'action_not_found', () => decide(nothing)],
+    ['decision', 'action_not_found', () => decide(action, other)],
+    ['decision', 'action_closed', () => decide(action, token, 'confirm'), /./],
+    ['objection', 'objection_not_found', () => state(nothing, token)],
+    ['objection', 'objection_closed', () => state(objected, owner, { state: 'checking' }), /./],
+  ];
+  const asked = [];
+  for (const [what, code_, ask, detail] of tries) {
+    const answer = await ask();
+    assert.equal(answer.json().code, code_, answer.body.toString());
+    if (detail) assert.match(answer.json().detail, detail);
+    asked.push([answer.headers['x-request-id'], what, code_]);
+  }
+  const bulk = await gateway.request('POST', '/v1/issuer/licences:import', { token, headers: ndjson, body: '{"ZZMC":\n[]\n' });
+  assert.equal(bulk.status, 200);
+  await sqlite(site, `UPDATE licence SET version = 65535 WHERE hex(id) = upper('${id}')`);
+  const one = await gateway.request('POST', '/v1/issuer/licences:import', { token, headers: ndjson,
+    body: JSON.stringify(made(world, 1, { SJBBH: 9, ZZYXQJZRQ: '2098-01-01' })) });
+  assert.match(one.body.toString(), /no more versions/);
+
+  const records = await site.evidence();
+  const refusals = records.filter((r) => r.kind === 'refusal');
+  assert.deepEqual(refusals.map((r) => [r.request, r.purpose, r.reference]), asked);
+  assert.ok(refusals.every((r) => r.role === 'issuer' && r.result === 'invalid'));
+  for (const [answer, reference] of [[bulk, 'rejected 2'], [one, 'rejected 1']])
+    assert.deepEqual(records.filter((r) => r.request === answer.headers['x-request-id']).map((r) => [r.kind, r.reference]),
+      [['import', reference]]);
+});
+
 test('what a client does not deliver it does not decide, and is not told of', async (t) => {
   const world = await start(t), { site, gateway, code, own, token } = world;
   const [{ id: licence }] = (await send(world, [own])).lines;

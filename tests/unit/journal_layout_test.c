@@ -206,10 +206,10 @@ static void assert_word(unsigned kind, const char *word)
 static void kinds_have_their_numbers_and_words(void **state)
 {
     (void)state;
-    static const char *const looks[] = {NULL,       "display", "verify",  "check",        "lookup",
-                                        "retrieve", "consent", "mandate", "apply",        "read",
-                                        "token",    "view",    "list",    "status_asked", "trace",
-                                        "pull",     "action",  NULL};
+    static const char *const looks[] = {
+        NULL,      "display", "verify", "check",   "lookup", "retrieve", "consent",
+        "mandate", "apply",   "read",   "token",   "view",   "list",     "status_asked",
+        "trace",   "pull",    "action", "refusal", NULL};
     static const char *const events[] = {
         "issued",   "version",   "superseded", "status",       "hold",   "lift",
         "decision", "escalated", "objection",  "import",       "access", "operator",
