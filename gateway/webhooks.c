@@ -12,9 +12,8 @@
 #include "gateway/outbound/post.h"
 #include "gateway/webhook_message.h"
 
-#define LOOK_MS    100  /* between looks at what is due */
-#define ESCALATE_S 30   /* between looks at what is overdue */
-#define DUE_MAX    1024 /* looked at: behind those of clients that have all they may have */
+#define LOOK_MS    100 /* between looks at what is due */
+#define ESCALATE_S 30  /* between looks at what is overdue */
 #define DAY_S      86400
 
 /* From the moment it is chosen until what came of it is committed. */
@@ -317,7 +316,7 @@ static void look(struct webhooks *w)
     if (!w->reader)
         return;
     /* What it gave before it failed, if it did, is due all the same. */
-    registry_deliveries_due(w->reader, clock_wall_s(), DUE_MAX, choose, w);
+    registry_deliveries_due(w->reader, clock_wall_s(), WEBHOOKS_AT_ONCE_CLIENT, choose, w);
     begin_chosen(w);
 }
 

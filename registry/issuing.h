@@ -32,11 +32,11 @@ struct registry_delivery {
     char error[DELIVERY_ERROR_BYTES_MAX + 1]; /* of the last attempt, cut to this length */
 };
 /* Those that are due at `now` and first of their client and licence (order is kept per licence: a
- * dead one lets the next pass), those that have been due for longest first, at most `max`. */
-enum registry_error registry_deliveries_due(struct registry_reader *reader, int64_t now, size_t max,
-                                            void (*each)(void *context,
-                                                         const struct registry_delivery *delivery),
-                                            void *context);
+ * dead one lets the next pass): of each client with a webhook at most `client_max`, those that have
+ * been due for longest. The first of each client come before the second of any. */
+enum registry_error registry_deliveries_due(
+    struct registry_reader *reader, int64_t now, size_t client_max,
+    void (*each)(void *context, const struct registry_delivery *delivery), void *context);
 /* All of a state (or of all: DELIVERY_WAITING with all = true), oldest first. */
 enum registry_error registry_deliveries(
     struct registry_reader *reader, bool all, enum delivery_state state, size_t max,

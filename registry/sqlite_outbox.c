@@ -54,11 +54,16 @@ _Static_assert(EVENT_HOLD == 36 && EVENT_LIFT == 37 && EVENT_ESCALATED == 39 &&
     " FROM delivery d JOIN licence l ON l.licence = d.licence"                                     \
     " JOIN client c ON c.client = d.client LEFT JOIN webhook w ON w.client = d.client"
 const char *const outbox_texts[R_COUNT] = {
+    /* CROSS: for each webhook the few of its client, however many wait behind them */
     [R_DELIVERIES_DUE] = DELIVERY_COLUMNS
-    " WHERE d.state = 0 AND d.next_at <= ?1 AND NOT EXISTS (SELECT 1 FROM delivery e"
-    "  WHERE e.state = 0 AND e.client = d.client AND e.licence = d.licence"
-    "   AND e.event < d.event)"
-    " ORDER BY d.next_at, d.event, d.delivery LIMIT ?2",
+    " JOIN (SELECT d.delivery, row_number() OVER"
+    "   (PARTITION BY d.client ORDER BY d.next_at, d.event) AS turn"
+    "  FROM webhook w CROSS JOIN delivery d WHERE d.delivery IN (SELECT f.delivery FROM delivery f"
+    "   WHERE f.client = w.client AND f.state = 0 AND f.next_at <= ?1 AND NOT EXISTS"
+    "    (SELECT 1 FROM delivery e WHERE e.state = 0 AND e.client = f.client"
+    "      AND e.licence = f.licence AND e.event < f.event)"
+    "   ORDER BY f.next_at, f.event LIMIT ?2)) r ON r.delivery = d.delivery"
+    " ORDER BY r.turn, d.next_at, d.event, d.delivery",
     [R_DELIVERIES] =
         DELIVERY_COLUMNS " WHERE ?1 OR d.state = ?2 ORDER BY d.event, d.delivery LIMIT ?3",
     [R_DELIVERIES_COUNT] = "SELECT (SELECT count(*) FROM delivery WHERE state = 0),"
@@ -278,17 +283,16 @@ static enum registry_error give(struct sqlite3_stmt *row,
     return row_finish(row, error);
 }
 
-enum registry_error registry_deliveries_due(struct registry_reader *reader, int64_t now, size_t max,
-                                            void (*each)(void *context,
-                                                         const struct registry_delivery *delivery),
-                                            void *context)
+enum registry_error registry_deliveries_due(
+    struct registry_reader *reader, int64_t now, size_t client_max,
+    void (*each)(void *context, const struct registry_delivery *delivery), void *context)
 {
     struct sqlite3_stmt *row = reader->c.statements[R_DELIVERIES_DUE];
     enum registry_error error = sqlite_in_place(&reader->c);
     if (error)
         return error;
     sqlite_bind_int(row, 1, now);
-    sqlite_bind_int(row, 2, (int64_t)max);
+    sqlite_bind_int(row, 2, (int64_t)client_max);
     return give(row, each, context);
 }
 

@@ -205,6 +205,10 @@ const char *const sqlite_migrations[] = {
     "  WHERE m.kind IN (1, 2) AND m.ended IS NULL;"
     "UPDATE mandate SET ended = unixepoch() WHERE kind IN (1, 2) AND issuer IS NULL"
     "  AND ended IS NULL;",
+
+    /* What is due is looked for client by client. */
+    "DROP INDEX delivery_due;"
+    "CREATE INDEX delivery_due ON delivery (client, next_at, event) WHERE state = 0;",
 };
 const int64_t sqlite_schema_version = sizeof sqlite_migrations / sizeof sqlite_migrations[0];
 

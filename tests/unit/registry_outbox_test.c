@@ -176,6 +176,44 @@ static void test_order_by_client(void **state)
     assert_int_equal(heard[1].event, second);
 }
 
+static void count_of_client(void *context, const struct registry_delivery *delivery)
+{
+    size_t *counts = context;
+    counts[delivery->client[0] - 'a']++;
+}
+
+static void test_a_backlog_is_its_own(void **state)
+{
+    /* If this fails, one authority's dead server has all the places of what is looked at, and no
+     * other authority is told of anything. */
+    (void)state;
+    size_t counts[2] = {0};
+    fixture_import_many(registry, 1, 2);
+    add_told("a");
+    add_told("b");
+    seize(1, "1");
+    tamper(
+        "DELETE FROM delivery WHERE client = (SELECT client FROM client WHERE id = 'b');"
+        "WITH n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1100)"
+        " INSERT INTO licence SELECT licence + 10 + n, randomblob(16), holder, type, issuer,"
+        "  randomblob(16), NULL, sealed, issued_on, valid_from, valid_until, version, list, place,"
+        "  issuer_status, delivered_status, status, status_since, source, source_version,"
+        "  received_at, salt, in_doubt FROM licence JOIN n WHERE licence = 1;"
+        "INSERT INTO delivery SELECT NULL, randomblob(16), d.event, l.licence, d.client, 0, 0,"
+        "  d.made_at, d.next_at, '' FROM delivery d JOIN licence l ON l.licence > 10");
+    seize_at(2, "2", FIXTURE_NOW + 1);
+    assert_int_equal(registry_deliveries_due(reader, FIXTURE_NOW + 1, 4, count_of_client, counts),
+                     REGISTRY_OK);
+    assert_int_equal(counts[0], 4);
+    assert_int_equal(counts[1], 1);
+    heard_count = 0;
+    assert_int_equal(registry_deliveries_due(reader, FIXTURE_NOW + 1, 2, hear, heard), REGISTRY_OK);
+    assert_int_equal(heard_count, 3); /* in turn, whoever has waited for how long */
+    assert_string_equal(heard[0].client, "a");
+    assert_string_equal(heard[1].client, "b");
+    assert_string_equal(heard[2].client, "a");
+}
+
 static void test_attempts(void **state)
 {
     /* If this fails, what was delivered is delivered again, or nobody sees why it was not. */
@@ -419,9 +457,15 @@ static void test_after_a_restore(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_owed),          TEST(test_order),           TEST(test_order_by_client),
-        TEST(test_attempts),      TEST(test_retry),           TEST(test_webhook),
-        TEST(test_webhook_event), TEST(test_after_a_restore),
+        TEST(test_owed),
+        TEST(test_order),
+        TEST(test_order_by_client),
+        TEST(test_a_backlog_is_its_own),
+        TEST(test_attempts),
+        TEST(test_retry),
+        TEST(test_webhook),
+        TEST(test_webhook_event),
+        TEST(test_after_a_restore),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
