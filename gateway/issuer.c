@@ -121,7 +121,33 @@ enum step_result issuer_found(const struct issuer_named *named)
     return STEP_NEXT;
 }
 
-/* ---- evidence, large bodies ---- */
+/* ---- pages, evidence, large bodies ---- */
+
+static bool read_piece(struct bytes piece, struct registry_page *page)
+{
+    struct buf after = BUF_OVER(page->after);
+    if (bytes_start_with(piece, BYTES("after="))) {
+        page->has_after = true;
+        return buf_put_from_hex(&after, bytes_from(piece, strlen("after="))) &&
+               after.len == sizeof page->after;
+    }
+    page->all = bytes_equal(piece, BYTES("all=true"));
+    return page->all || bytes_equal(piece, BYTES("all=false"));
+}
+
+bool issuer_read_page(const struct operation *op, size_t max, struct registry_page *page)
+{
+    struct bytes query = http_query(op->http);
+    *page = (struct registry_page){.client = bytes_str(op->client->id), .max = max};
+    while (query.len) {
+        const uint8_t *end = memchr(query.data, '&', query.len);
+        struct bytes piece = bytes_of(query.data, end ? (size_t)(end - query.data) : query.len);
+        if (!read_piece(piece, page))
+            return false;
+        query = bytes_from(query, piece.len + (end != NULL));
+    }
+    return true;
+}
 
 enum step_result issuer_record_pull(struct operation *op, const char *what)
 {

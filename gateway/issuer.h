@@ -47,6 +47,10 @@ enum step_result issuer_refuse(struct operation *op, const char *what,
                                const struct registry_licence *licence, enum problem problem,
                                const char *detail);
 
+/* "all=true", "after=ID", or both with a '&' between them. False: something else. */
+bool issuer_read_page(const struct operation *op, size_t max, struct registry_page *page);
+#define ISSUER_PAGE_SHAPE "?all=true&after=<id of the last one told>, either, or nothing"
+
 /* Evidence that an authority read what is its own: JOURNAL_PULL. As operation_record. */
 enum step_result issuer_record_pull(struct operation *op, const char *what);
 

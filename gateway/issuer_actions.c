@@ -9,7 +9,7 @@
 #include "gateway/issuer.h"
 #include "gateway/json.h"
 
-#define LIST_MAX       200          /* the newest */
+#define LIST_MAX       200          /* a page */
 #define LIST_BYTES_MAX (512 * 1024) /* 200 of the usual length are about 120 KiB */
 /* reasons at most doubled by their escapes */
 #define ROW_BYTES_MAX (FACE_JSON_BYTES_MAX + 4 * ACTION_REASON_BYTES_MAX + 1024)
@@ -42,7 +42,7 @@ static void put_action(struct buf *out, const struct registry_action *a)
 /* ---- the list ---- */
 
 #define LIST_STEPS(S)                                                                              \
-    S(read_actions)  /* newest first: open ones, or all    */                                      \
+    S(read_actions)  /* a page of the open ones, or of all */                                      \
     S(find_licences) /* the registry, one after another    */                                      \
     S(record)        /* reading them is evidence           */                                      \
     S(answer)
@@ -67,15 +67,15 @@ static void keep_action(void *context, const struct registry_action *action)
 
 static enum step_result read_actions(struct issuer_actions *l)
 {
-    struct bytes query = http_query(l->op.http);
-    bool all = bytes_equal(query, BYTES("all=true"));
-    if (!all && query.len && !bytes_equal(query, BYTES("all=false")))
-        return operation_fail(&l->op, PROBLEM_MALFORMED_BODY, NULL, "?all=true, or nothing");
+    struct registry_page page;
+    if (!issuer_read_page(&l->op, LIST_MAX + 1, &page))
+        return operation_fail(&l->op, PROBLEM_MALFORMED_BODY, NULL, ISSUER_PAGE_SHAPE);
     l->actions = http_room(l->op.http, LIST_MAX * sizeof *l->actions);
     buf_init(&l->body, http_room(l->op.http, LIST_BYTES_MAX), LIST_BYTES_MAX);
     buf_put_str(&l->body, "{\"actions\":[");
-    enum registry_error error = registry_actions(l->op.home->reader, issuer_code(&l->op), !all,
-                                                 LIST_MAX + 1, keep_action, l);
+    enum registry_error error = registry_actions(l->op.home->reader, &page, keep_action, l);
+    if (error == REGISTRY_ERR_NOT_FOUND)
+        return operation_fail(&l->op, PROBLEM_MALFORMED_BODY, NULL, ISSUER_PAGE_SHAPE);
     if (error != REGISTRY_OK || atomic_load(&l->op.home->gateway->registry_behind))
         return unavailable(&l->op);
     return STEP_NEXT;
@@ -90,8 +90,6 @@ static void put_row(struct issuer_actions *l)
         l->failed = true;
         return;
     }
-    if (!client_has_type(l->op.client, licence->type_code))
-        return;
     if (out->cap - out->len < ROW_BYTES_MAX) {
         l->more = true;
         return;

@@ -11,9 +11,8 @@
 #include "gateway/issuer.h"
 #include "gateway/json.h"
 #include "gateway/named.h"
-#include "registry/issuing.h"
 
-#define LIST_MAX       200          /* the newest, told in a list */
+#define LIST_MAX       200          /* told in a list */
 #define LIST_BYTES_MAX (256 * 1024) /* 200 of the usual length are about 100 KiB */
 #define ROW_BYTES_MAX  4096         /* texts at most doubled by their escapes */
 #define TOO_MANY_S     86400        /* an authority decides in days */
@@ -203,8 +202,6 @@ static void add_row(void *context, const struct registry_objection *objection,
 {
     struct rows *rows = context;
     struct buf *out = &rows->body;
-    if (rows->to_issuer && !client_has_type(rows->op->client, licence->type_code))
-        return;
     if (rows->count == LIST_MAX || out->cap - out->len < ROW_BYTES_MAX) {
         rows->more = true;
         return;
@@ -217,17 +214,21 @@ static void add_row(void *context, const struct registry_objection *objection,
     buf_put_u8(out, '}');
 }
 
-/* Of an authority by its code, else of whoever asks. */
-static enum step_result read_rows(struct rows *rows, struct operation *op, struct bytes issuer)
+/* A page of those to the asker's authority, else those that the asker made. */
+static enum step_result read_rows(struct rows *rows, struct operation *op,
+                                  const struct registry_page *page)
 {
-    const struct token_claims *asker = &op->asker;
+    struct registry_reader *reader = op->home->reader;
     rows->op = op;
-    rows->to_issuer = issuer.len > 0;
+    rows->to_issuer = page != NULL;
     buf_init(&rows->body, http_room(op->http, LIST_BYTES_MAX), LIST_BYTES_MAX);
     buf_put_str(&rows->body, "{\"objections\":[");
-    enum registry_error error = registry_objections(
-        op->home->reader, asker->role, rows->to_issuer ? bytes_of(NULL, 0) : asker->subject, issuer,
-        LIST_MAX + 1, add_row, rows);
+    enum registry_error error = page
+                                    ? registry_objections_to(reader, page, add_row, rows)
+                                    : registry_objections(reader, op->asker.role, op->asker.subject,
+                                                          LIST_MAX + 1, add_row, rows);
+    if (error == REGISTRY_ERR_NOT_FOUND)
+        return operation_fail(op, PROBLEM_MALFORMED_BODY, NULL, ISSUER_PAGE_SHAPE);
     if (error != REGISTRY_OK || atomic_load(&op->home->gateway->registry_behind))
         return operation_fail(op, PROBLEM_REGISTRY_UNAVAILABLE, NULL, NULL);
     return STEP_NEXT;
@@ -264,7 +265,7 @@ struct objection_list {
 
 static enum step_result read_own(struct objection_list *l)
 {
-    return read_rows(&l->rows, &l->op, bytes_of(NULL, 0));
+    return read_rows(&l->rows, &l->op, NULL);
 }
 
 static enum step_result record_own(struct objection_list *l)
@@ -282,7 +283,7 @@ FLOW_DEFINE(objection_list, OWN_STEPS);
 /* ---- GET /v1/issuer/objections: on an authority's licences ---- */
 
 #define THEIRS_STEPS(S)                                                                            \
-    S(read_theirs)   /* newest first                */                                             \
+    S(read_theirs)   /* a page of open ones, or all */                                             \
     S(record_theirs) /* reading them is evidence    */                                             \
     S(answer_theirs)
 
@@ -293,7 +294,10 @@ struct issuer_objections {
 
 static enum step_result read_theirs(struct issuer_objections *l)
 {
-    return read_rows(&l->rows, &l->op, bytes_str(l->op.client->organisation));
+    struct registry_page page;
+    return issuer_read_page(&l->op, LIST_MAX + 1, &page)
+               ? read_rows(&l->rows, &l->op, &page)
+               : operation_fail(&l->op, PROBLEM_MALFORMED_BODY, NULL, ISSUER_PAGE_SHAPE);
 }
 
 static enum step_result record_theirs(struct issuer_objections *l)

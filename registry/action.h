@@ -107,10 +107,18 @@ enum registry_error registry_action_of_case(struct registry_reader *reader,
                                             const uint8_t licence[REGISTRY_ID_BYTES],
                                             struct bytes agency, struct bytes case_number,
                                             enum action_kind kind, struct registry_action *action);
-/* An issuer's (by its code; empty: all), newest first, at most `max`; `open_only`: OPEN and
- * ESCALATED ones. */
+/* A page of what an authority's client is shown: of its authority's licences, those of the types
+ * that it has. NOT_FOUND: `after` is none of its authority's. */
+struct registry_page {
+    struct bytes client; /* its id */
+    bool all;            /* newest first; else open ones alone, those that are due first */
+    bool has_after;
+    uint8_t after[REGISTRY_ID_BYTES]; /* the last one of the page before */
+    size_t max;
+};
+/* Open: OPEN and ESCALATED; those without a due_at come last, newest first. */
 enum registry_error registry_actions(
-    struct registry_reader *reader, struct bytes issuer_code, bool open_only, size_t max,
+    struct registry_reader *reader, const struct registry_page *page,
     void (*each)(void *context, const struct registry_action *action), void *context);
 /* How many requests are open, and escalated. */
 enum registry_error registry_actions_waiting(struct registry_reader *reader, uint64_t *open,

@@ -100,13 +100,20 @@ struct registry_objection {
 #define REGISTRY_OBJECTIONS_OPEN_MAX 20
 /* The refusal of "corrected" without a newer version; told as itself. */
 extern const char objection_not_corrected[];
-/* By who objected (role and subject), or an issuer's by its code (subject empty); newest first. */
+/* By who objected; newest first. */
 enum registry_error registry_objections(struct registry_reader *reader, unsigned role,
-                                        struct bytes subject, struct bytes issuer_code, size_t max,
+                                        struct bytes subject, size_t max,
                                         void (*each)(void *context,
                                                      const struct registry_objection *objection,
                                                      const struct registry_licence *licence),
                                         void *context);
+/* To an authority's licences. Open: RECEIVED and CHECKING. */
+enum registry_error registry_objections_to(struct registry_reader *reader,
+                                           const struct registry_page *page,
+                                           void (*each)(void *context,
+                                                        const struct registry_objection *objection,
+                                                        const struct registry_licence *licence),
+                                           void *context);
 enum registry_error registry_objections_waiting(struct registry_reader *reader, int32_t today,
                                                 uint64_t *waiting, uint64_t *overdue);
 

@@ -7,14 +7,13 @@ const char *const action_texts[R_COUNT] = {
     [R_ACTION] = ACTION_COLUMNS " WHERE a.id = ?",
     [R_ACTION_OF_CASE] = ACTION_COLUMNS " WHERE l.id = ? AND a.agency = ? AND a.case_number = ?"
                                         " AND a.kind = ? ORDER BY a.action DESC LIMIT 1",
-    [R_ACTIONS] = ACTION_COLUMNS " ORDER BY a.action DESC LIMIT ?",
-    [R_ACTIONS_OF] = ACTION_COLUMNS " WHERE a.issuer = (SELECT issuer FROM issuer WHERE code = ?2)"
-                                    " ORDER BY a.action DESC LIMIT ?1",
-    [R_ACTIONS_OPEN] = ACTION_COLUMNS " WHERE a.state <= 1 ORDER BY a.action DESC LIMIT ?",
-    [R_ACTIONS_OPEN_OF] =
-        ACTION_COLUMNS " WHERE a.state <= 1 AND a.issuer ="
-                       " (SELECT issuer FROM issuer WHERE code = ?2) ORDER BY a.action DESC"
-                       " LIMIT ?1",
+    [R_ACTION_AFTER] = "SELECT due_at, action FROM action WHERE id = ?2 AND issuer = " ITS_ISSUER,
+    [R_ACTIONS] = ACTION_COLUMNS " WHERE a.issuer = " ITS_ISSUER " AND l.type IN " ITS_TYPES
+                                 " AND a.action < ?4 ORDER BY a.action DESC LIMIT ?2",
+    [R_ACTIONS_OPEN] =
+        ACTION_COLUMNS " WHERE a.state <= 1 AND a.issuer = " ITS_ISSUER " AND l.type IN " ITS_TYPES
+                       " AND (a.due_at = 0, a.due_at, -a.action) > (?3 = 0, ?3, -?4)"
+                       " ORDER BY a.due_at = 0, a.due_at, a.action DESC LIMIT ?2",
     /* "<= 1" is how SQLite knows the index of open ones */
     [R_ACTIONS_WAITING] =
         "SELECT (SELECT count(*) FROM action WHERE kind = 2 AND state <= 1 AND state = 0),"
@@ -168,23 +167,39 @@ enum registry_error registry_action_of_case(struct registry_reader *reader,
     return read_one(reader, row, action);
 }
 
+enum registry_error row_bind_page(struct sqlite3_stmt *row, struct sqlite3_stmt *after,
+                                  const struct registry_page *page)
+{
+    int64_t due = -1, number = INT64_MAX; /* before the first of either order */
+    if (page->has_after) {
+        sqlite_bind_text(after, 1, page->client);
+        sqlite_bind_blob(after, 2, bytes_of(page->after, sizeof page->after));
+        enum registry_error error = sqlite_step(after);
+        if (error)
+            return error;
+        due = sqlite_column_int(after, 0);
+        number = sqlite_column_int(after, 1);
+        sqlite_reset(after);
+    }
+    sqlite_bind_text(row, 1, page->client);
+    sqlite_bind_int(row, 2, (int64_t)page->max);
+    sqlite_bind_int(row, 3, due);
+    sqlite_bind_int(row, 4, number);
+    return REGISTRY_OK;
+}
+
 enum registry_error registry_actions(
-    struct registry_reader *reader, struct bytes issuer_code, bool open_only, size_t max,
+    struct registry_reader *reader, const struct registry_page *page,
     void (*each)(void *context, const struct registry_action *action), void *context)
 {
-    static const enum read_statement statements[2][2] = {
-        {R_ACTIONS, R_ACTIONS_OF},
-        {R_ACTIONS_OPEN, R_ACTIONS_OPEN_OF},
-    };
     struct registry_action action;
-    bool all = issuer_code.len == 0;
-    struct sqlite3_stmt *row = reader->c.statements[statements[open_only][!all]];
+    struct sqlite3_stmt *const *statements = reader->c.statements;
+    struct sqlite3_stmt *row = statements[page->all ? R_ACTIONS : R_ACTIONS_OPEN];
     enum registry_error error = sqlite_in_place(&reader->c);
+    if (!error)
+        error = row_bind_page(row, statements[R_ACTION_AFTER], page);
     if (error)
         return error;
-    sqlite_bind_int(row, 1, (int64_t)max);
-    if (!all)
-        sqlite_bind_text(row, 2, issuer_code);
     while (!(error = sqlite_step(row)) && !(error = action_read(&reader->c, row, &action)))
         each(context, &action);
     return row_finish(row, error);

@@ -33,9 +33,14 @@ const char *const objection_change_texts[W_COUNT] = {
 const char *const objection_texts[R_COUNT] = {
     [R_OBJECTIONS_BY] = OBJECTION_COLUMNS " WHERE o.role = ?2 AND o.subject = ?3"
                                           " ORDER BY o.objection DESC LIMIT ?1",
-    [R_OBJECTIONS_TO] = OBJECTION_COLUMNS " WHERE o.issuer ="
-                                          " (SELECT issuer FROM issuer WHERE code = ?2)"
-                                          " ORDER BY o.objection DESC LIMIT ?1",
+    [R_OBJECTION_AFTER] =
+        "SELECT due_on, objection FROM objection WHERE id = ?2 AND issuer = " ITS_ISSUER,
+    [R_OBJECTIONS_TO] =
+        OBJECTION_COLUMNS " WHERE o.issuer = " ITS_ISSUER " AND l.type IN " ITS_TYPES
+                          " AND o.objection < ?4 ORDER BY o.objection DESC LIMIT ?2",
+    [R_OBJECTIONS_OPEN_TO] = OBJECTION_COLUMNS
+    " WHERE o.state < 2 AND o.issuer = " ITS_ISSUER " AND l.type IN " ITS_TYPES
+    " AND (o.due_on, o.objection) > (?3, ?4) ORDER BY o.due_on, o.objection LIMIT ?2",
     [R_OBJECTIONS_WAITING] = "SELECT count(*), count(*) FILTER (WHERE due_on < ?) FROM objection"
                              " WHERE state < 2",
 };
@@ -317,32 +322,52 @@ static enum registry_error read_licence(struct sqlite_connection *c,
     return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_ERR_STORAGE : error;
 }
 
+static enum registry_error give(struct sqlite_connection *c, struct sqlite3_stmt *row,
+                                void (*each)(void *context,
+                                             const struct registry_objection *objection,
+                                             const struct registry_licence *licence),
+                                void *context)
+{
+    struct opened opened;
+    struct registry_licence licence;
+    uint8_t storage[REGISTRY_LICENCE_BYTES_MAX];
+    enum registry_error error;
+    while (!(error = sqlite_step(row)) && !(error = read_objection(c, row, &opened)) &&
+           !(error = read_licence(c, opened.objection.licence, &licence, storage)))
+        each(context, &opened.objection, &licence);
+    return row_finish(row, error);
+}
+
 enum registry_error registry_objections(struct registry_reader *reader, unsigned role,
-                                        struct bytes subject, struct bytes issuer_code, size_t max,
+                                        struct bytes subject, size_t max,
                                         void (*each)(void *context,
                                                      const struct registry_objection *objection,
                                                      const struct registry_licence *licence),
                                         void *context)
 {
-    struct opened opened;
-    struct registry_licence licence;
-    uint8_t storage[REGISTRY_LICENCE_BYTES_MAX];
-    struct sqlite_connection *c = &reader->c;
-    struct sqlite3_stmt *row = c->statements[subject.len ? R_OBJECTIONS_BY : R_OBJECTIONS_TO];
-    enum registry_error error = sqlite_in_place(c);
+    struct sqlite3_stmt *row = reader->c.statements[R_OBJECTIONS_BY];
+    enum registry_error error = sqlite_in_place(&reader->c);
     if (error)
         return error;
     sqlite_bind_int(row, 1, (int64_t)max);
-    if (subject.len) {
-        sqlite_bind_int(row, 2, role);
-        sqlite_bind_text(row, 3, subject);
-    } else {
-        sqlite_bind_text(row, 2, issuer_code);
-    }
-    while (!(error = sqlite_step(row)) && !(error = read_objection(c, row, &opened)) &&
-           !(error = read_licence(c, opened.objection.licence, &licence, storage)))
-        each(context, &opened.objection, &licence);
-    return row_finish(row, error);
+    sqlite_bind_int(row, 2, role);
+    sqlite_bind_text(row, 3, subject);
+    return give(&reader->c, row, each, context);
+}
+
+enum registry_error registry_objections_to(struct registry_reader *reader,
+                                           const struct registry_page *page,
+                                           void (*each)(void *context,
+                                                        const struct registry_objection *objection,
+                                                        const struct registry_licence *licence),
+                                           void *context)
+{
+    struct sqlite3_stmt *const *statements = reader->c.statements;
+    struct sqlite3_stmt *row = statements[page->all ? R_OBJECTIONS_TO : R_OBJECTIONS_OPEN_TO];
+    enum registry_error error = sqlite_in_place(&reader->c);
+    if (!error)
+        error = row_bind_page(row, statements[R_OBJECTION_AFTER], page);
+    return error ? error : give(&reader->c, row, each, context);
 }
 
 enum registry_error registry_objections_waiting(struct registry_reader *reader, int32_t today,

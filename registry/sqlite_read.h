@@ -3,6 +3,7 @@
 #ifndef REGISTRY_SQLITE_READ_H
 #define REGISTRY_SQLITE_READ_H
 
+#include "registry/action.h"
 #include "registry/sqlite.h"
 
 struct registry_reader {
@@ -59,10 +60,9 @@ enum read_statement {
     /* sqlite_action_read.c */
     R_ACTION,
     R_ACTION_OF_CASE,
+    R_ACTION_AFTER,
     R_ACTIONS,
-    R_ACTIONS_OF,
     R_ACTIONS_OPEN,
-    R_ACTIONS_OPEN_OF,
     R_ACTIONS_WAITING,
     /* sqlite_outbox.c */
     R_DELIVERIES_DUE,
@@ -71,7 +71,9 @@ enum read_statement {
     R_WEBHOOK,
     /* sqlite_objection.c */
     R_OBJECTIONS_BY,
+    R_OBJECTION_AFTER,
     R_OBJECTIONS_TO,
+    R_OBJECTIONS_OPEN_TO,
     R_OBJECTIONS_WAITING,
     /* sqlite_digest.c */
     R_DIGEST_LINES,
@@ -124,6 +126,17 @@ enum registry_error licence_reference(const struct sqlite_connection *c, struct 
 bool row_copy_text(struct sqlite3_stmt *row, int column, char *text, size_t size);
 /* What was given in turn has ended: all of it was, or not. */
 enum registry_error row_finish(struct sqlite3_stmt *row, enum registry_error error);
+
+/* For a struct registry_page: the issuer that a client (?1) is of, and the types that it has. */
+#define ITS_ISSUER                                                                                 \
+    "(SELECT i.issuer FROM issuer i JOIN client c ON c.organisation = i.code WHERE c.id = ?1)"
+#define ITS_TYPES                                                                                  \
+    "(SELECT t.type FROM licence_type t JOIN client c ON c.id = ?1"                                \
+    " WHERE c.types = '' OR instr(' ' || c.types || ' ', ' ' || t.code || ' '))"
+/* Binds client ?1, max ?2, and due day and row number of the last one before the page, ?3 and ?4:
+ * `after` selects them by client ?1 and id ?2. */
+enum registry_error row_bind_page(struct sqlite3_stmt *row, struct sqlite3_stmt *after,
+                                  const struct registry_page *page);
 
 /* A row of `mandate` that at ?2 was not ended by anybody, nor by time. */
 #define MANDATE_OPEN "ended IS NULL AND (until = 0 OR until > ?2)"

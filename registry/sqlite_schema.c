@@ -206,9 +206,13 @@ const char *const sqlite_migrations[] = {
     "UPDATE mandate SET ended = unixepoch() WHERE kind IN (1, 2) AND issuer IS NULL"
     "  AND ended IS NULL;",
 
-    /* What is due is looked for client by client. */
+    /* What is due is looked for client by client, and what is open in the order of its day. */
     "DROP INDEX delivery_due;"
-    "CREATE INDEX delivery_due ON delivery (client, next_at, event) WHERE state = 0;",
+    "CREATE INDEX delivery_due ON delivery (client, next_at, event) WHERE state = 0;"
+    "DROP INDEX action_open;"
+    "CREATE INDEX action_open ON action (issuer, due_at = 0, due_at, action DESC)"
+    "  WHERE state <= 1;"
+    "CREATE INDEX objection_open ON objection (issuer, due_on) WHERE state < 2;",
 };
 const int64_t sqlite_schema_version = sizeof sqlite_migrations / sizeof sqlite_migrations[0];
 

@@ -94,4 +94,15 @@ static inline void add_client(const char *id, enum token_role role)
     assert_int_equal(try_add_client(&client), REGISTRY_OK);
 }
 
+/* Of a type; NULL: of all. */
+static inline void add_client_of(const char *id, enum token_role role, const char *organisation,
+                                 const char *type)
+{
+    struct registry_client client = make_client(id, role);
+    snprintf(client.organisation, sizeof client.organisation, "%s", organisation);
+    client.type_count = type != NULL;
+    snprintf(client.types[0], sizeof client.types[0], "%s", type ? type : "");
+    assert_int_equal(try_add_client(&client), REGISTRY_OK);
+}
+
 #endif

@@ -329,6 +329,45 @@ test('what a client does not deliver it does not decide, and is not told of', as
   assert.equal((await decide(token)).json().status, 'valid');
 });
 
+// What a list says page by page, each with all the pages before it.
+async function readAll(world, path, name, token) {
+  const rows = [];
+  for (let page, query = ''; page?.more ?? true; query = `after=${rows.at(-1).id}`) {
+    page = await read(world, query ? `${path}${path.includes('?') ? '&' : '?'}${query}` : path, token);
+    rows.push(...page[name]);
+  }
+  return rows;
+}
+
+test('what waits for an authority is found whole, requests with a day first, however much else waits', async (t) => {
+  const world = await start(t), { site, gateway, code, token } = world;
+  const inspector = await site.token('inspector'), OTHER = '11100000000000002Q001';
+  const { lines } = await send(world, [{ ...made(world, 0), ZZLXDM: OTHER }, ...Array.from({ length: 203 }, (_, i) => made(world, i + 1))]);
+  for (const [i, { id: licence }] of lines.entries()) {
+    const answer = await gateway.json('POST', '/v1/enforcement/actions', inspector,
+      { licence, action: i < 2 ? 'request_cancel' : 'seize', case_number: `K-${i}`, reason: 'x' }, { 'idempotency-key': `key-of-page-${i}` });
+    assert.equal(answer.status, 201, answer.body.toString());
+  }
+  await site.client('one-type', { role: 'issuer', organisation: code, type: OTHER });
+  const { actions, more } = await read(world, '/v1/issuer/actions', await site.token('issuer', '--client', 'one-type'));
+  assert.deepEqual([actions.map((a) => a.case_number), more], [['K-0'], false]);
+
+  const first = await read(world, '/v1/issuer/actions');
+  assert.deepEqual([first.actions.length, first.more], [200, true]);
+  for (const path of ['/v1/issuer/actions', '/v1/issuer/actions?all=true']) {
+    const all = await readAll(world, path, 'actions');
+    assert.deepEqual(all.map((a) => a.case_number).sort(), lines.map((_, i) => `K-${i}`).sort(), 'each once');
+    if (!path.includes('all')) assert.deepEqual(all.slice(0, 2).map((a) => a.action), ['request_cancel', 'request_cancel']);
+  }
+  const decided = await gateway.json('POST', `/v1/issuer/actions/${first.actions[199].id}/decision`, token, { decision: 'confirm' });
+  assert.equal(decided.status, 200);
+  const rest = await read(world, `/v1/issuer/actions?after=${first.actions[199].id}`);
+  assert.deepEqual([rest.actions.length, rest.more], [4, false], 'one that was decided meanwhile still leads on');
+  for (const query of ['after=', 'after=x', `after=${'0'.repeat(32)}`, `after=${rest.actions[0].id}&all=perhaps`])
+    refused(await gateway.request('GET', `/v1/issuer/actions?${query}`, { token }), 400, 'malformed_body');
+  refused(await gateway.request('GET', `/v1/issuer/actions?after=${rest.actions[0].id}`, { token: world.other }), 400, 'malformed_body');
+});
+
 test('the tool tells both sides the same, what differs, and no agreement about an authority that is none', async (t) => {
   const site = await Site.start(t, { licences: 50, gateway: false });
   const code = site.records[0].ZZBFJGDM, file = site.path('licences.csv');

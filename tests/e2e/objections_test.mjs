@@ -34,6 +34,7 @@ const list = async (w, token, path = '/v1/objections') => {
   return answer.json();
 };
 const theirs = (w, token = w.issuer) => list(w, token, '/v1/issuer/objections');
+const ids = (answer) => answer.objections.map((o) => o.id);
 const decide = (w, id, body, token = w.issuer) => w.gateway.json('POST', `/v1/issuer/objections/${id}`, token, body);
 async function decided(w, id, body) {
   const answer = await decide(w, id, body);
@@ -136,7 +137,7 @@ test('nobody has more than twenty open, and reading them is evidence without wha
   refused(answer, 429, 'too_many_objections');
   assert.ok(Number(answer.headers['retry-after']) > 0);
   const { objections } = await theirs(w);
-  assert.deepEqual(objections.map((o) => o.claimed), Array.from({ length: 20 }, (_, i) => `value-${19 - i}`), 'newest first');
+  assert.deepEqual(objections.map((o) => o.claimed), Array.from({ length: 20 }, (_, i) => `value-${i}`), 'whose day is first');
   await decided(w, first.id, { state: 'refused', reason: 'a reason-of-refusal' });
   await objected(w, holder, { licence: id });
   await list(w, holder);
@@ -149,4 +150,23 @@ test('nobody has more than twenty open, and reading them is evidence without wha
     ...fs.readdirSync(`${folder}/log/tile`, { recursive: true }).map((n) => `${folder}/log/tile/${n}`)]
     .filter((file) => fs.existsSync(file) && fs.statSync(file).isFile()).map((file) => fs.readFileSync(file)));
   for (const secret of ['value-7', 'reason-of-refusal']) assert.ok(!kept.includes(secret), secret);
+});
+
+test('an authority finds the objections that wait for it, and page by page those that were decided, too', async (t) => {
+  const w = await world(t), { site, gateway, record, holder, id } = w;
+  const [first, second, third] = [await objected(w, holder, { licence: id }), await objected(w, holder, { licence: id }),
+    await objected(w, holder, { licence: id })];
+  await decided(w, first.id, { state: 'refused', reason: '与档案一致' });
+  await decided(w, second.id, { state: 'checking' });
+  assert.deepEqual(ids(await theirs(w)), [second.id, third.id], 'what is decided waits for nobody');
+  const all = (query = '') => list(w, w.issuer, `/v1/issuer/objections?all=true${query}`);
+  assert.deepEqual(ids(await all()), [third.id, second.id, first.id], 'newest first');
+  assert.deepEqual(ids(await all(`&after=${second.id}`)), [first.id]);
+  assert.deepEqual(ids(await list(w, w.issuer, `/v1/issuer/objections?after=${second.id}`)), [third.id]);
+  for (const query of ['all=perhaps', 'after=x', `after=${'0'.repeat(32)}`])
+    refused(await gateway.request('GET', `/v1/issuer/objections?${query}`, { token: w.issuer }), 400, 'malformed_body');
+  refused(await gateway.request('GET', `/v1/issuer/objections?after=${first.id}`, { token: w.other }), 400, 'malformed_body');
+
+  await site.client('one-type', { role: 'issuer', organisation: record.ZZBFJGDM, type: 'OTHER' });
+  assert.deepEqual(await theirs(w, await site.token('issuer', '--client', 'one-type')), { objections: [], more: false });
 });

@@ -3,6 +3,7 @@
 #include "tests/registry_access.h"
 
 #define AUTHORITY "11410800005709876X" /* the fixture's issuer */
+#define ANOTHER   "11410000005709876Y"
 #define OFFICER   "AGENCY/OFFICER"
 
 /* A holder's or an inspector's, to the n-th licence. */
@@ -86,18 +87,30 @@ static void hear(void *context, const struct registry_objection *objection,
     copy(h->number, sizeof h->number, licence->number);
 }
 
-static enum registry_error try_list(unsigned role, const char *subject, const char *issuer,
+/* One's own, or all to the authority of a client. */
+static enum registry_error try_list(unsigned role, const char *subject, const char *client,
                                     size_t max)
 {
+    const struct registry_page page = {.client = bytes_str(client), .all = true, .max = max};
     heard_count = 0;
-    return registry_objections(reader, role, bytes_str(subject), bytes_str(issuer), max, hear,
-                               heard);
+    return *client ? registry_objections_to(reader, &page, hear, heard)
+                   : registry_objections(reader, role, bytes_str(subject), max, hear, heard);
 }
 
-static size_t list(unsigned role, const char *subject, const char *issuer)
+static size_t list(unsigned role, const char *subject, const char *client)
 {
-    assert_int_equal(try_list(role, subject, issuer, 32), REGISTRY_OK);
+    assert_int_equal(try_list(role, subject, client, 32), REGISTRY_OK);
     return heard_count;
+}
+
+/* Authorities' clients have their codes for ids. */
+static int set_up_authorities(void **state)
+{
+    static const char *const codes[] = {AUTHORITY, ANOTHER};
+    int error = set_up(state);
+    for (int i = 0; i < 2 && !error; i++)
+        add_client_of(codes[i], TOKEN_ROLE_ISSUER, codes[i], NULL);
+    return error;
 }
 
 static enum objection_state state_of(const uint8_t id[REGISTRY_ID_BYTES])
@@ -226,7 +239,7 @@ static void test_decided(void **state)
     fixture_import_many(registry, 1, 1);
     object(1, OFFICER, id);
     struct registry_change refuse = decision(id, OBJECTION_STATE_REFUSED);
-    refuse.issuer = BYTES("11410000005709876Y");
+    refuse.issuer = BYTES(ANOTHER);
     commit(refuse, REGISTRY_ERR_NOT_FOUND);
     refuse = decision(id, OBJECTION_STATE_REFUSED);
     refuse.id[0] ^= 1;
@@ -274,7 +287,7 @@ static void test_lists(void **state)
     struct fixture_texts texts;
     uint8_t ids[4][REGISTRY_ID_BYTES];
     struct registry_record record = fixture_record(2, &texts);
-    record.issuer_code = BYTES("11410000005709876Y");
+    record.issuer_code = BYTES(ANOTHER);
     fixture_import_many(registry, 1, 1);
     fixture_import_one(registry, record);
     object(1, holder, ids[0]);
@@ -289,10 +302,59 @@ static void test_lists(void **state)
     assert_int_equal(list(TOKEN_ROLE_INSPECTOR, holder, ""), 0);
     assert_int_equal(list(0, "", AUTHORITY), 3);
     assert_memory_equal(heard[1].objection.id, ids[1], REGISTRY_ID_BYTES);
-    assert_int_equal(list(0, "", "11410000005709876Y"), 1);
+    assert_int_equal(list(0, "", ANOTHER), 1);
     assert_int_equal(list(0, "", "NOBODY"), 0);
     assert_int_equal(try_list(TOKEN_ROLE_HOLDER, holder, "", 2), REGISTRY_OK);
     assert_int_equal(heard_count, 2);
+}
+
+/* A page, as indices into ids. */
+static void list_page(struct registry_page page, const uint8_t ids[][REGISTRY_ID_BYTES],
+                      const char *expected)
+{
+    heard_count = 0;
+    assert_int_equal(registry_objections_to(reader, &page, hear, heard), REGISTRY_OK);
+    assert_int_equal(heard_count, strlen(expected));
+    for (size_t i = 0; i < heard_count; i++)
+        assert_memory_equal(heard[i].objection.id, ids[expected[i] - '0'], REGISTRY_ID_BYTES);
+}
+
+static void test_pages(void **state)
+{
+    /* If this fails, an authority can't find what waits for it among what it has decided. */
+    (void)state;
+    static const int32_t due[] = {19690, 19700, 19680, 19690};
+    struct registry_page page = {.client = BYTES(AUTHORITY), .max = 32};
+    uint8_t ids[5][REGISTRY_ID_BYTES];
+    struct fixture_texts texts;
+    fixture_import_many(registry, 1, 1);
+    for (int i = 0; i < 4; i++) {
+        struct registry_objection objection = make_objection(1, OFFICER);
+        objection.due_on = due[i];
+        memcpy(ids[i], object_at(&objection, FIXTURE_NOW, REGISTRY_OK).id, REGISTRY_ID_BYTES);
+    }
+    commit(decision(ids[0], OBJECTION_STATE_CHECKING), REGISTRY_OK);
+    list_page(page, ids, "2031");
+    commit(decision(ids[2], OBJECTION_STATE_REFUSED), REGISTRY_OK);
+    list_page(page, ids, "031");
+    page.has_after = true;
+    memcpy(page.after, ids[0], REGISTRY_ID_BYTES);
+    page.max = 1;
+    list_page(page, ids, "3");
+    memcpy(page.after, ids[2], REGISTRY_ID_BYTES); /* decided since it was told */
+    page.max = 32;
+    list_page(page, ids, "031");
+    page.all = true;
+    list_page(page, ids, "10");
+    page.client = BYTES(ANOTHER);
+    assert_int_equal(registry_objections_to(reader, &page, hear, heard), REGISTRY_ERR_NOT_FOUND);
+
+    struct registry_record other = fixture_record(2, &texts);
+    other.type_code = BYTES("OTHER");
+    fixture_import_one(registry, other);
+    object(2, OFFICER, ids[4]);
+    add_client_of("narrow", TOKEN_ROLE_ISSUER, AUTHORITY, "OTHER");
+    list_page((struct registry_page){.client = BYTES("narrow"), .max = 1}, ids, "4");
 }
 
 static void test_waiting(void **state)
@@ -342,14 +404,12 @@ static void test_events(void **state)
     (void)state;
     static const enum objection_state order[] = {OBJECTION_STATE_RECEIVED, OBJECTION_STATE_CHECKING,
                                                  OBJECTION_STATE_REFUSED};
-    struct registry_client client = make_client("a", TOKEN_ROLE_ISSUER);
     struct told told;
     uint64_t owed = 0, first = 0;
     fixture_import_many(registry, 1, 1);
-    snprintf(client.organisation, sizeof client.organisation, AUTHORITY);
-    assert_int_equal(try_add_client(&client), REGISTRY_OK);
-    struct registry_change webhook = {
-        .kind = CHANGE_WEBHOOK, .text = BYTES("a"), .url = BYTES("https://authority.example/")};
+    struct registry_change webhook = {.kind = CHANGE_WEBHOOK,
+                                      .text = BYTES(AUTHORITY),
+                                      .url = BYTES("https://authority.example/")};
     commit(webhook, REGISTRY_OK);
     struct registry_objection objection = make_objection(1, OFFICER);
     struct registry_change change = object_at(&objection, FIXTURE_NOW, REGISTRY_OK);
@@ -417,13 +477,15 @@ static void test_words(void **state)
     assert_false(objection_state_read(BYTES(""), &read));
 }
 
+#define HEARD(name) cmocka_unit_test_setup_teardown(name, set_up_authorities, tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_received),  TEST(test_refused_to_take),   TEST(test_transitions),
-        TEST(test_corrected), TEST(test_decided),           TEST(test_open_ones_are_limited),
-        TEST(test_lists),     TEST(test_waiting),           TEST(test_events),
-        TEST(test_sealed),    cmocka_unit_test(test_words),
+        HEARD(test_received),  HEARD(test_refused_to_take), HEARD(test_transitions),
+        HEARD(test_corrected), HEARD(test_decided),         HEARD(test_open_ones_are_limited),
+        HEARD(test_lists),     HEARD(test_pages),           HEARD(test_waiting),
+        HEARD(test_events),    HEARD(test_sealed),          cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

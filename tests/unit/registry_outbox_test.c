@@ -5,13 +5,6 @@
 #define AUTHORITY "11410800005709876X" /* the fixture's issuer */
 #define URL       "https://authority.example/told"
 
-static void add_client_of(const char *id, enum token_role role, const char *organisation)
-{
-    struct registry_client client = make_client(id, role);
-    snprintf(client.organisation, sizeof client.organisation, "%s", organisation);
-    assert_int_equal(try_add_client(&client), REGISTRY_OK);
-}
-
 static void set_webhook(const char *client, const char *url, enum registry_error expected)
 {
     struct registry_change change = {.kind = CHANGE_WEBHOOK,
@@ -23,7 +16,7 @@ static void set_webhook(const char *client, const char *url, enum registry_error
 
 static void add_told(const char *id)
 {
-    add_client_of(id, TOKEN_ROLE_ISSUER, AUTHORITY);
+    add_client_of(id, TOKEN_ROLE_ISSUER, AUTHORITY, NULL);
     set_webhook(id, URL, REGISTRY_OK);
 }
 
@@ -92,9 +85,9 @@ static void test_owed(void **state)
     add_told("gone");
     add_told("a");
     add_told("b");
-    add_client_of("silent", TOKEN_ROLE_ISSUER, AUTHORITY);
-    add_client_of("terminal", TOKEN_ROLE_INSPECTOR, AUTHORITY);
-    add_client_of("other", TOKEN_ROLE_ISSUER, "11410000005709876Y");
+    add_client_of("silent", TOKEN_ROLE_ISSUER, AUTHORITY, NULL);
+    add_client_of("terminal", TOKEN_ROLE_INSPECTOR, AUTHORITY, NULL);
+    add_client_of("other", TOKEN_ROLE_ISSUER, "11410000005709876Y", NULL);
     set_webhook("other", URL, REGISTRY_OK);
     struct registry_change disable = {.kind = CHANGE_CLIENT_DISABLE, .text = BYTES("gone")};
     commit(disable, REGISTRY_OK);
@@ -309,8 +302,8 @@ static void test_webhook(void **state)
     };
     char url[WEBHOOK_URL_BYTES_MAX + 2] = URL, read[WEBHOOK_URL_BYTES_MAX + 1];
     fixture_import_many(registry, 1, 1);
-    add_client_of("a", TOKEN_ROLE_ISSUER, AUTHORITY);
-    add_client_of("firm", TOKEN_ROLE_PARTNER, AUTHORITY);
+    add_client_of("a", TOKEN_ROLE_ISSUER, AUTHORITY, NULL);
+    add_client_of("firm", TOKEN_ROLE_PARTNER, AUTHORITY, NULL);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         set_webhook("a", wrong[i], REGISTRY_ERR_REFUSED);
     memset(url + strlen(url), 'x', sizeof url - 1 - strlen(url));

@@ -96,6 +96,8 @@ export const OBJECTIONS = [
   ['decideObjection', 409, 'objection_closed', after(after(objected, refused), decided('checking'))],
   ['decideObjection', 409, 'no_new_version', after(objected, decided('corrected'))],
   ['decideObjection', 503, 'registry_unavailable', decided('checking')(NOBODY), 'behind'],
+  ['listIssuerObjections', 200, null, get('/v1/issuer/objections?all=true', 'issuer')],
+  ['listIssuerObjections', 400, 'malformed_body', get(`/v1/issuer/objections?after=${NOBODY}`, 'issuer')],
 ];
 for (const [operation, path, token] of [['listObjections', '/v1/objections', 'holder'],
   ['listObjections', '/v1/objections', 'inspector'], ['listIssuerObjections', '/v1/issuer/objections', 'issuer']])
@@ -152,6 +154,7 @@ export const AUTHORITIES = [
   ['listIssuerActions', 200, null, get('/v1/issuer/actions', 'issuer')],
   ['listIssuerActions', 200, null, get('/v1/issuer/actions?all=true', 'issuer')],
   ['listIssuerActions', 400, 'malformed_body', get('/v1/issuer/actions?all=perhaps', 'issuer')],
+  ['listIssuerActions', 400, 'malformed_body', get(`/v1/issuer/actions?all=true&after=${NOBODY}`, 'issuer')],
   ['decideAction', 200, null, after(act(), decide('confirm'))],
   ['decideAction', 200, null, after(act(), decide('revert', '查无此案'))],
   ['decideAction', 400, 'malformed_body', decide('revert')(NOBODY)],
