@@ -156,19 +156,6 @@ static void take_event(void *context, const struct registry_event *event)
     attempt->event.agency = keep(event->agency, attempt->texts[2]);
 }
 
-/* The case's action that placed the hold: the newest, if the case came back. NOT_FOUND also for an
- * operator's, which is none. */
-static enum registry_error find_action(struct webhooks *w, const struct registry_event *event,
-                                       struct registry_action *action)
-{
-    const unsigned kind =
-        event->kind == EVENT_ESCALATED ? (unsigned)ACTION_REQUEST_CANCEL : event->detail;
-    return event->kind == EVENT_OBJECTION
-               ? REGISTRY_ERR_NOT_FOUND
-               : registry_action_of_case(w->reader, event->licence, event->agency, event->reference,
-                                         (enum action_kind)kind, action);
-}
-
 static enum registry_error find_licence(struct webhooks *w, const struct attempt *attempt)
 {
     w->query.by = REGISTRY_BY_ID;
@@ -216,8 +203,9 @@ static enum registry_error write_body(struct webhooks *w, struct attempt *attemp
         registry_event_of(w->reader, attempt->delivery.event, take_event, attempt);
     if (error == REGISTRY_OK)
         error = find_licence(w, attempt);
-    enum registry_error found =
-        error == REGISTRY_OK ? find_action(w, &attempt->event, &action) : error;
+    enum registry_error found = error == REGISTRY_OK
+                                    ? registry_action_of_event(w->reader, &attempt->event, &action)
+                                    : error;
     if (error == REGISTRY_OK && found != REGISTRY_ERR_NOT_FOUND)
         error = found;
     const struct webhook_message message = {

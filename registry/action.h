@@ -102,11 +102,11 @@ extern const char action_key_reused[];
 enum registry_error registry_action(struct registry_reader *reader,
                                     const uint8_t id[REGISTRY_ID_BYTES],
                                     struct registry_action *action);
-/* The newest of this kind that a case took against a licence. NOT_FOUND. */
-enum registry_error registry_action_of_case(struct registry_reader *reader,
-                                            const uint8_t licence[REGISTRY_ID_BYTES],
-                                            struct bytes agency, struct bytes case_number,
-                                            enum action_kind kind, struct registry_action *action);
+/* The action that placed the hold of which an event tells: of an EVENT_HOLD its own; of any other,
+ * the last one of the case and kind before it. NOT_FOUND: none did (an operator, or it is lost). */
+enum registry_error registry_action_of_event(struct registry_reader *reader,
+                                             const struct registry_event *event,
+                                             struct registry_action *action);
 /* A page of what an authority's client is shown: of its authority's licences, those of the types
  * that it has. NOT_FOUND: `after` is none of its authority's. */
 struct registry_page {

@@ -5,8 +5,9 @@
 
 const char *const action_texts[R_COUNT] = {
     [R_ACTION] = ACTION_COLUMNS " WHERE a.id = ?",
-    [R_ACTION_OF_CASE] = ACTION_COLUMNS " WHERE l.id = ? AND a.agency = ? AND a.case_number = ?"
-                                        " AND a.kind = ? ORDER BY a.action DESC LIMIT 1",
+    [R_ACTION_OF_EVENT] =
+        ACTION_COLUMNS " WHERE l.id = ? AND a.agency = ? AND a.case_number = ? AND a.kind = ?"
+                       " AND a.event BETWEEN ? AND ? ORDER BY a.event DESC LIMIT 1",
     [R_ACTION_AFTER] = "SELECT due_at, action FROM action WHERE id = ?2 AND issuer = " ITS_ISSUER,
     [R_ACTIONS] = ACTION_COLUMNS " WHERE a.issuer = " ITS_ISSUER " AND l.type IN " ITS_TYPES
                                  " AND a.action < ?4 ORDER BY a.action DESC LIMIT ?2",
@@ -151,19 +152,20 @@ enum registry_error registry_action(struct registry_reader *reader,
     return read_one(reader, row, action);
 }
 
-enum registry_error registry_action_of_case(struct registry_reader *reader,
-                                            const uint8_t licence[REGISTRY_ID_BYTES],
-                                            struct bytes agency, struct bytes case_number,
-                                            enum action_kind kind, struct registry_action *action)
+enum registry_error registry_action_of_event(struct registry_reader *reader,
+                                             const struct registry_event *event,
+                                             struct registry_action *action)
 {
-    struct sqlite3_stmt *row = reader->c.statements[R_ACTION_OF_CASE];
+    struct sqlite3_stmt *row = reader->c.statements[R_ACTION_OF_EVENT];
     enum registry_error error = sqlite_in_place(&reader->c);
     if (error)
         return error;
-    sqlite_bind_blob(row, 1, bytes_of(licence, REGISTRY_ID_BYTES));
-    sqlite_bind_text(row, 2, agency);
-    sqlite_bind_text(row, 3, case_number);
-    sqlite_bind_int(row, 4, kind);
+    sqlite_bind_blob(row, 1, bytes_of(event->licence, REGISTRY_ID_BYTES));
+    sqlite_bind_text(row, 2, event->agency);
+    sqlite_bind_text(row, 3, event->reference);
+    sqlite_bind_int(row, 4, event->detail);
+    sqlite_bind_int(row, 5, event->kind == EVENT_HOLD ? (int64_t)event->number : 0);
+    sqlite_bind_int(row, 6, (int64_t)event->number);
     return read_one(reader, row, action);
 }
 

@@ -59,7 +59,7 @@ enum read_statement {
     R_LICENCE_PLACES,
     /* sqlite_action_read.c */
     R_ACTION,
-    R_ACTION_OF_CASE,
+    R_ACTION_OF_EVENT,
     R_ACTION_AFTER,
     R_ACTIONS,
     R_ACTIONS_OPEN,

@@ -118,6 +118,20 @@ test('a receiver that was away is told when it is back: by the same ids, in the 
   assert.equal(hooks.delivered.length, 4, 'each once');
 });
 
+test('a message that comes late names the action it is about, and not the newest of its case', async (t) => {
+  const world = await opened(t);
+  const { hooks, licences: [licence], site } = world;
+  await hooks.close();
+  const [first, , second] = [await act(world, 'seize', licence, 'C-1'), await act(world, 'restore', licence, 'C-1'),
+    await act(world, 'seize', licence, 'C-1')];
+  await act(world, 'restore', licence, 'C-1');
+  await site.jwb('hold', 'place', licence, '--agency', 'traffic-police', '--case', 'C-1'); // an operator's, which is no action
+  await hooks.open();
+  await hooks.messages(5);
+  assert.deepEqual(hooks.delivered.map((r) => [r.body.kind, r.body.action.id]), [['action', first.id], ['restored', first.id],
+    ['action', second.id], ['restored', second.id], ['action', undefined]]);
+});
+
 test('an authority that does not answer keeps no other waiting', async (t) => {
   const world = await opened(t, { webhooks: { ...RETRY, timeout_ms: 20000 } });
   const { site, hooks, licences } = world;

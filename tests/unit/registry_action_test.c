@@ -1,7 +1,7 @@
 /* Enforcement actions: made once however often they are asked for, decided by the issuer alone,
  * escalated, and read again. What they do to a licence's status is in registry_transition_test.c.
  */
-#include "registry/action.h"
+#include "registry/issuing.h"
 #include "tests/registry_events.h"
 
 #define ISSUER "11410800005709876X"
@@ -300,6 +300,39 @@ static void list_page(const struct registry_page *page, const struct registry_ac
         assert_memory_equal(listed.actions[i].id, actions[expected[i] - '0'].id, REGISTRY_ID_BYTES);
 }
 
+static void test_of_an_event(void **state)
+{
+    /* If this fails, an authority that is told late decides an action that it was not told of. */
+    (void)state;
+    static const enum action_kind kinds[] = {ACTION_SEIZE, ACTION_RESTORE, ACTION_REQUEST_CANCEL,
+                                             ACTION_SEIZE, ACTION_RESTORE};
+    static const int expected[] = {0, 0, 2, 3, 3, 2, -1, -1}; /* of each event */
+    static struct seen seen;
+    struct registry_action actions[5], found;
+    fixture_import_many(registry, 0, 1);
+    uint64_t before = last_event();
+    for (int i = 0; i < 5; i++) {
+        char key[] = {(char)('a' + i), '\0'};
+        actions[i] = make_action(0, kinds[i], key, "");
+        act(&actions[i], REGISTRY_OK);
+    }
+    struct registry_change operators =
+        fixture_hold(CHANGE_HOLD_PLACE, find(0)->id, HOLD_SEIZED, "交警一大队", "2023-1");
+    commit(operators, REGISTRY_OK);
+    struct registry_objection objection = {
+        .role = TOKEN_ROLE_INSPECTOR, .subject = BYTES("A/7"), .claimed = BYTES("x")};
+    memcpy(objection.licence, find(0)->id, REGISTRY_ID_BYTES);
+    commit((struct registry_change){.kind = CHANGE_OBJECT, .objection = &objection}, REGISTRY_OK);
+    see_events(before, &seen);
+    assert_int_equal(seen.count, 8);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(registry_action_of_event(reader, &seen.events[i].event, &found),
+                         expected[i] < 0 ? REGISTRY_ERR_NOT_FOUND : REGISTRY_OK);
+        if (expected[i] >= 0)
+            assert_memory_equal(found.id, actions[expected[i]].id, REGISTRY_ID_BYTES);
+    }
+}
+
 static void test_lists(void **state)
 {
     /* If this fails, an authority is told of another's licences, or not of its own. */
@@ -423,9 +456,11 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_stored),        TEST(test_repeated),        TEST(test_restored),
-        TEST(test_decided_twice), TEST(test_decision_events), TEST(test_escalation),
-        TEST(test_lists),         TEST(test_pages),           TEST(test_reasons_are_sealed),
+        TEST(test_stored),          TEST(test_repeated),
+        TEST(test_restored),        TEST(test_decided_twice),
+        TEST(test_decision_events), TEST(test_escalation),
+        TEST(test_of_an_event),     TEST(test_lists),
+        TEST(test_pages),           TEST(test_reasons_are_sealed),
         TEST(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
