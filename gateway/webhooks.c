@@ -240,10 +240,14 @@ static void begin(struct webhooks *w, struct attempt *attempt, const struct keyr
         return;
     }
     set_headers(attempt, now);
-    if (error == REGISTRY_OK && sign(attempt, key, now) && poster_start(w->poster, &attempt->post))
-        attempt->stage = UNDER_WAY;
+    if (error != REGISTRY_OK)
+        try_later(attempt, "the registry can't be read");
+    else if (!sign(attempt, key, now))
+        try_later(attempt, "the key can't sign");
+    else if (!poster_start(w->poster, &attempt->post))
+        try_later(attempt, "no memory");
     else
-        let_go(attempt); /* not sent: it stays due */
+        attempt->stage = UNDER_WAY;
 }
 
 /* ---- what is due ---- */

@@ -11,7 +11,8 @@
 #define DELIVERY_ERROR_BYTES_MAX 128
 
 /* Of EVENT_HOLD, EVENT_LIFT, EVENT_ESCALATED and EVENT_OBJECTION (received): one for each client of
- * the licence's issuer that is not disabled and has a webhook, made in the event's transaction. */
+ * the licence's issuer that is told: it has a webhook, is not disabled and in its time. Made in the
+ * event's transaction. */
 enum delivery_state {
     DELIVERY_WAITING = 0, /* stored: never renumber */
     DELIVERY_DONE,
@@ -32,8 +33,8 @@ struct registry_delivery {
     char error[DELIVERY_ERROR_BYTES_MAX + 1]; /* of the last attempt, cut to this length */
 };
 /* Those that are due at `now` and first of their client and licence (order is kept per licence: a
- * dead one lets the next pass): of each client with a webhook at most `client_max`, those that have
- * been due for longest. The first of each client come before the second of any. */
+ * dead one lets the next pass): of each client that is still told at most `client_max`, those that
+ * have been due for longest. The first of each client come before the second of any. */
 enum registry_error registry_deliveries_due(
     struct registry_reader *reader, int64_t now, size_t client_max,
     void (*each)(void *context, const struct registry_delivery *delivery), void *context);
@@ -53,7 +54,7 @@ enum registry_error registry_event_of(struct registry_reader *reader, uint64_t n
                                       void *context);
 /* Changes: CHANGE_DELIVERY (id, delivery_state, until: next_at, text: the error; attempts + 1);
  * CHANGE_DELIVERY_RETRY (id, or all dead ones when it is zero: waiting again from now on, if their
- * client has a webhook; seq: told, how many; NOT_FOUND: no such dead one);
+ * client is still told; seq: told, how many; NOT_FOUND: no such dead one);
  * CHANGE_WEBHOOK (text: the id of an authority's client, else NOT_FOUND; url: https, else REFUSED;
  * empty takes it away, and what waits for it is dead then, as when the client is disabled). */
 

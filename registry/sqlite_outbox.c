@@ -8,19 +8,18 @@
 
 #define KEY_DELIVERY "delivery" /* of the keyed hash that is its id */
 
-/* A client that is told of its licences: not disabled, and with a webhook. */
-#define CLIENT_TOLD                                                                                \
-    "client IN (SELECT w.client FROM webhook w JOIN client t USING (client)"                       \
-    " WHERE t.disabled IS NULL)"
+/* At ?2 a client c is neither disabled nor is its time over: it is told, if it has a webhook.
+ * Clients are many, webhooks few: CROSS keeps SQLite in this order. */
+#define CLIENT_OPEN "c.disabled IS NULL AND (c.expires_at = 0 OR c.expires_at > ?2)"
+#define CLIENTS_TOLD                                                                               \
+    "(SELECT w.client FROM webhook w CROSS JOIN client c USING (client) WHERE " CLIENT_OPEN ")"
 const char *const outbox_change_texts[W_COUNT] = {
-    /* Clients are many, webhooks few: CROSS keeps SQLite in this order. Types are words; none: all.
-     */
+    /* types are words; none: all */
     [W_DELIVERY_CLIENTS] = "SELECT c.client, c.id FROM licence l"
                            " JOIN issuer i ON i.issuer = l.issuer"
                            " JOIN licence_type t ON t.type = l.type CROSS JOIN webhook w"
                            " JOIN client c ON c.client = w.client AND c.organisation = i.code"
-                           " WHERE l.licence = ?1 AND c.disabled IS NULL"
-                           "  AND (c.expires_at = 0 OR c.expires_at > ?2) AND (c.types = ''"
+                           " WHERE l.licence = ?1 AND " CLIENT_OPEN " AND (c.types = ''"
                            "   OR instr(' ' || c.types || ' ', ' ' || t.code || ' '))",
     [W_DELIVERY_EVENTS] = "SELECT number, at_us, kind, purpose, licence FROM event"
                           " WHERE number BETWEEN ? AND ? AND kind IN (36, 37, 39, 40)"
@@ -31,9 +30,9 @@ const char *const outbox_change_texts[W_COUNT] = {
     [W_DELIVERY_MARK] = "UPDATE delivery SET state = ?2, attempts = attempts + 1, next_at = ?3,"
                         "  error = ?4 WHERE id = ?1 AND (state = 0 OR state = 2 AND ?2 = 1)",
     /* all when the id is NULL */
-    [W_DELIVERY_RETRY] =
-        "UPDATE delivery SET state = 0, made_at = ?2, next_at = ?2"
-        " WHERE state = 2 AND (?1 IS NULL OR id = ?1) AND " CLIENT_TOLD " RETURNING delivery",
+    [W_DELIVERY_RETRY] = "UPDATE delivery SET state = 0, made_at = ?2, next_at = ?2"
+                         " WHERE state = 2 AND (?1 IS NULL OR id = ?1)"
+                         "  AND client IN " CLIENTS_TOLD " RETURNING delivery",
     [W_DELIVERY_GIVE_UP] = "UPDATE delivery SET state = 2, error = 'the client has no webhook'"
                            " WHERE state = 0 AND client = (SELECT client FROM client"
                            "  WHERE id = ?)",
@@ -54,15 +53,16 @@ _Static_assert(EVENT_HOLD == 36 && EVENT_LIFT == 37 && EVENT_ESCALATED == 39 &&
     " FROM delivery d JOIN licence l ON l.licence = d.licence"                                     \
     " JOIN client c ON c.client = d.client LEFT JOIN webhook w ON w.client = d.client"
 const char *const outbox_texts[R_COUNT] = {
-    /* CROSS: for each webhook the few of its client, however many wait behind them */
+    /* CROSS: of each client the few that it may have, however many wait behind them */
     [R_DELIVERIES_DUE] = DELIVERY_COLUMNS
     " JOIN (SELECT d.delivery, row_number() OVER"
     "   (PARTITION BY d.client ORDER BY d.next_at, d.event) AS turn"
-    "  FROM webhook w CROSS JOIN delivery d WHERE d.delivery IN (SELECT f.delivery FROM delivery f"
-    "   WHERE f.client = w.client AND f.state = 0 AND f.next_at <= ?1 AND NOT EXISTS"
+    "  FROM " CLIENTS_TOLD " t CROSS JOIN delivery d WHERE d.delivery IN"
+    "   (SELECT f.delivery FROM delivery f"
+    "   WHERE f.client = t.client AND f.state = 0 AND f.next_at <= ?2 AND NOT EXISTS"
     "    (SELECT 1 FROM delivery e WHERE e.state = 0 AND e.client = f.client"
     "      AND e.licence = f.licence AND e.event < f.event)"
-    "   ORDER BY f.next_at, f.event LIMIT ?2)) r ON r.delivery = d.delivery"
+    "   ORDER BY f.next_at, f.event LIMIT ?1)) r ON r.delivery = d.delivery"
     " ORDER BY r.turn, d.next_at, d.event, d.delivery",
     [R_DELIVERIES] =
         DELIVERY_COLUMNS " WHERE ?1 OR d.state = ?2 ORDER BY d.event, d.delivery LIMIT ?3",
@@ -291,8 +291,8 @@ enum registry_error registry_deliveries_due(
     enum registry_error error = sqlite_in_place(&reader->c);
     if (error)
         return error;
-    sqlite_bind_int(row, 1, now);
-    sqlite_bind_int(row, 2, (int64_t)client_max);
+    sqlite_bind_int(row, 1, (int64_t)client_max);
+    sqlite_bind_int(row, 2, now);
     return give(row, each, context);
 }
 

@@ -148,6 +148,21 @@ test('an authority that does not answer keeps no other waiting', async (t) => {
   await hooks.messages(7);
 });
 
+test('a message that can\'t be made waits as one that was refused, and keeps no other waiting', async (t) => {
+  const world = await opened(t);
+  const { site, hooks, licences } = world;
+  await hooks.close();
+  for (const [i, licence] of licences.slice(0, 5).entries()) await act(world, 'seize', licence, `B-${i}`);
+  await act(world, 'seize', licences[5], 'G-1');
+  await sqlite(site, "UPDATE action SET reason = CAST(reason || x'00' AS BLOB) WHERE case_number LIKE 'B-%'"); // does not open
+  await hooks.open();
+  await hooks.messages(1);
+  assert.equal(caseOf(hooks.delivered[0]), 'G-1');
+  await until(() => site.jwb('outbox', 'list'), (text) => text.match(/the registry can't be read$/gm)?.length === 5);
+  await sqlite(site, "UPDATE action SET reason = substr(reason, 1, length(reason) - 1) WHERE case_number LIKE 'B-%'");
+  await hooks.messages(6);
+});
+
 test('what is given up is a dead letter, lets the next pass, and is tried again when an operator says so', async (t) => {
   const world = await opened(t, { answer: () => 500, webhooks: { ...RETRY, give_up_days: 1 } });
   const { site, hooks, licences } = world;

@@ -207,6 +207,29 @@ static void test_a_backlog_is_its_own(void **state)
     assert_string_equal(heard[2].client, "a");
 }
 
+static void test_time_over(void **state)
+{
+    /* If this fails, who is no client any more is told what is done with citizens' licences. */
+    (void)state;
+    fixture_import_many(registry, 1, 1);
+    add_told("a");
+    add_told("b");
+    seize(1, "1");
+    tamper("UPDATE client SET expires_at = 1700000100 WHERE id = 'a'"); /* FIXTURE_NOW + 100 */
+    assert_int_equal(due(FIXTURE_NOW + 99), 2);
+    struct registry_delivery d = heard[0];
+    assert_int_equal(due(FIXTURE_NOW + 100), 1);
+    assert_string_equal(heard[0].client, "b");
+    tamper("UPDATE client SET disabled = 1 WHERE id = 'b'");
+    assert_int_equal(due(FIXTURE_NOW + 99), 1);
+    assert_string_equal(heard[0].client, "a");
+    mark(&d, DELIVERY_DEAD, 0, "no", REGISTRY_OK);
+    struct registry_change again = {.kind = CHANGE_DELIVERY_RETRY, .now = FIXTURE_NOW + 100};
+    assert_int_equal(commit(again, REGISTRY_OK).seq, 0);
+    again.now = FIXTURE_NOW + 99;
+    assert_int_equal(commit(again, REGISTRY_OK).seq, 1);
+}
+
 static void test_attempts(void **state)
 {
     /* If this fails, what was delivered is delivered again, or nobody sees why it was not. */
@@ -454,6 +477,7 @@ int main(void)
         TEST(test_order),
         TEST(test_order_by_client),
         TEST(test_a_backlog_is_its_own),
+        TEST(test_time_over),
         TEST(test_attempts),
         TEST(test_retry),
         TEST(test_webhook),
