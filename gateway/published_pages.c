@@ -10,7 +10,6 @@
     300 /* a bundle lives for days, and its next keys stand in it before use                       \
          */
 #define HEADER_BYTES_MAX 48
-#define LISTS_BYTES_MAX  (REGISTRY_LISTS_MAX * (TRUST_URI_BYTES_MAX + 3) + 32)
 
 static void let_go(void *object)
 {
@@ -41,6 +40,17 @@ static enum step_result answer_with(struct operation *op, struct publication *pu
         (known.len && memmem(known.data, known.len, etag.data, etag.len)))
         return operation_answer(op, 304, NULL, bytes_of(NULL, 0), headers, 4);
     return operation_answer(op, 200, content_type, publication->body, headers, 4);
+}
+
+/* Of the lists and their names. */
+static enum step_result answer_published(struct operation *op, struct publication *publication,
+                                         const char *content_type)
+{
+    const struct config *config = op->home->settings->config;
+    return publication ? answer_with(op, publication, content_type,
+                                     config->status_lists_public ? "public" : "private",
+                                     config->status_lists_interval_s)
+                       : operation_fail(op, PROBLEM_NOT_PUBLISHED, NULL, NULL);
 }
 
 /* ---- GET /v1/trust-bundle ---- */
@@ -80,20 +90,12 @@ struct status_lists {
 
 static enum step_result answer_lists(struct status_lists *page)
 {
-    const struct gateway_loop *home = page->op.home;
-    const unsigned count = publisher_list_count(home->gateway->publisher);
+    struct operation *op = &page->op;
     enum problem problem;
-    struct buf body;
-    if (!may_fetch(&page->op, &problem))
-        return operation_fail(&page->op, problem, NULL, NULL);
-    buf_init(&body, http_room(page->op.http, LISTS_BYTES_MAX), LISTS_BYTES_MAX);
-    buf_put_str(&body, "{\"status_lists\":[");
-    for (unsigned list = 0; list < count; list++)
-        buf_printf(&body, "%s\"%s/v1/status-lists/%u\"", list ? "," : "",
-                   home->settings->config->public_origin, list);
-    buf_put_str(&body, "]}");
-    CHECK(buf_ok(&body));
-    return operation_answer_json(&page->op, 200, buf_bytes(&body));
+    return may_fetch(op, &problem)
+               ? answer_published(op, publisher_list_names(op->home->gateway->publisher),
+                                  "application/json")
+               : operation_fail(op, problem, NULL, NULL);
 }
 
 FLOW_DEFINE(status_lists, STATUS_LISTS_STEPS);
@@ -133,7 +135,6 @@ static bool asks_history(struct bytes query)
 static enum step_result answer_list(struct status_list *page)
 {
     struct operation *op = &page->op;
-    const struct config *config = op->home->settings->config;
     struct publisher *publisher = op->home->gateway->publisher;
     enum problem problem;
     unsigned list;
@@ -148,12 +149,9 @@ static enum step_result answer_list(struct status_list *page)
         return operation_fail(op, PROBLEM_NOT_ACCEPTABLE, NULL,
                               STATUS_LIST_CWT_TYPE ", " STATUS_LIST_JWT_TYPE);
     const bool jwt = form == 1;
-    struct publication *token =
-        publisher_list(publisher, (uint16_t)list, jwt ? PUBLICATION_JWT : PUBLICATION_CWT);
-    return token ? answer_with(op, token, jwt ? STATUS_LIST_JWT_TYPE : STATUS_LIST_CWT_TYPE,
-                               config->status_lists_public ? "public" : "private",
-                               config->status_lists_interval_s)
-                 : operation_fail(op, PROBLEM_NOT_PUBLISHED, NULL, NULL);
+    return answer_published(
+        op, publisher_list(publisher, (uint16_t)list, jwt ? PUBLICATION_JWT : PUBLICATION_CWT),
+        jwt ? STATUS_LIST_JWT_TYPE : STATUS_LIST_CWT_TYPE);
 }
 
 FLOW_DEFINE(status_list, STATUS_LIST_STEPS);

@@ -21,8 +21,8 @@
 
 struct published_list {
     struct registry_list position;
-    uint64_t settings; /* it was made with: their serial */
-    uint64_t made_us;  /* CLOCK_MONOTONIC; 0: never */
+    uint64_t settings; /* it was made with: their serial; 0: it could not be made */
+    uint64_t tried_us; /* CLOCK_MONOTONIC; 0: never */
     struct publication *forms[PUBLICATION_FORMS];
 };
 
@@ -38,10 +38,12 @@ struct publisher {
     struct publication *bundle;
     struct published_list lists[REGISTRY_LISTS_MAX];
     unsigned list_count;
+    struct publication *names; /* of as many lists */
 
     /* the thread's own */
     struct settings *settings;
-    uint64_t serial; /* of the settings: counts those it had */
+    uint64_t serial;         /* of the settings: counts those it had */
+    uint64_t names_settings; /* as of a list */
     uint64_t bundle_look_us;
     struct timespec bundle_time; /* of the file that was looked at last */
     uint64_t bundle_inode, bundle_version;
@@ -112,6 +114,11 @@ struct publication *publisher_bundle(struct publisher *publisher)
     return take(publisher, &publisher->bundle);
 }
 
+struct publication *publisher_list_names(struct publisher *publisher)
+{
+    return take(publisher, &publisher->names);
+}
+
 unsigned publisher_list_count(struct publisher *publisher)
 {
     pthread_mutex_lock(&publisher->lock);
@@ -122,7 +129,7 @@ unsigned publisher_list_count(struct publisher *publisher)
 
 /* ---- status lists ---- */
 
-/* Tried again at each turn, told once. */
+/* Tried again after status_lists.interval_s, told once. */
 static bool fail(struct publisher *p, const char *what)
 {
     atomic_fetch_add(&p->counters.failures, 1);
@@ -132,13 +139,13 @@ static bool fail(struct publisher *p, const char *what)
     return false;
 }
 
-/* Is what was read no older than what this process knows already? A registry that was put back is
+/* Is what was read no older than what this process knew already? A registry that was put back is
  * noticed by the relay within a second; until then the copy tells it. */
-static bool is_present(const struct publisher *p, const struct registry_list *position)
+static bool is_present(const struct publisher *p, const struct copy_position *known,
+                       const struct registry_list *position)
 {
-    const struct copy_position copy = copy_position(p->gateway->copy, position->list);
-    return !atomic_load(&p->gateway->registry_behind) && copy.present &&
-           copy.generation == position->generation && copy.seq <= position->seq;
+    return !atomic_load(&p->gateway->registry_behind) && known->present &&
+           known->generation == position->generation && known->seq <= position->seq;
 }
 
 /* A ring has its keys in the order of their making, and a token has kids ascending. */
@@ -183,8 +190,8 @@ static bool make_list(struct publisher *p, struct published_list *list, uint16_t
     struct buf subject = BUF_OVER(uri);
     struct status_list_token token = {
         .issued_at = clock_wall_s(), .ttl_s = (uint32_t)config->status_lists_ttl_s, .bits = 2};
+    const struct copy_position known = copy_position(p->gateway->copy, number);
     struct registry_list at;
-    uint64_t began_us = clock_mono_us();
     buf_printf(&subject, "%s/v1/status-lists/%u", config->public_origin, number);
     if (!buf_ok(&subject))
         return fail(p, "public.origin is too long");
@@ -193,7 +200,7 @@ static bool make_list(struct publisher *p, struct published_list *list, uint16_t
     collect_revoked(&p->settings->keys.ring, &token);
     if (registry_list_array(p->reader, number, p->array, &at) != REGISTRY_OK)
         return fail(p, "the registry can't be read");
-    if (!is_present(p, &at))
+    if (!is_present(p, &known, &at))
         return false; /* the relay says what is wrong */
     p->lst.len = 0;
     p->lst.overflow = false;
@@ -212,9 +219,8 @@ static bool make_list(struct publisher *p, struct published_list *list, uint16_t
     p->trouble = NULL;
     list->position = at;
     list->settings = p->serial;
-    list->made_us = began_us;
     atomic_fetch_add(&p->counters.made, 1);
-    atomic_store(&p->counters.made_us, clock_mono_us() - began_us);
+    atomic_store(&p->counters.made_us, clock_mono_us() - list->tried_us);
     return true;
 }
 
@@ -222,11 +228,30 @@ static bool is_due(const struct publisher *p, const struct published_list *list,
                    const struct registry_list *now)
 {
     const struct config *config = p->settings->config;
-    const uint64_t age_us = clock_mono_us() - list->made_us;
+    const uint64_t age_us = clock_mono_us() - list->tried_us;
     const bool other = list->position.generation != now->generation ||
                        list->position.seq != now->seq || list->settings != p->serial;
-    return !list->made_us || age_us >= config->status_lists_ttl_s * UINT64_C(1000000) ||
+    return !list->tried_us || age_us >= config->status_lists_ttl_s * UINT64_C(1000000) ||
            (other && age_us >= config->status_lists_interval_s * UINT64_C(1000000));
+}
+
+/* Section 9.3 of the draft. */
+static void name_lists(struct publisher *p, unsigned count)
+{
+    struct buf *out = &p->token;
+    out->len = 0;
+    out->overflow = false;
+    buf_put_str(out, "{\"status_lists\":[");
+    for (unsigned list = 0; list < count; list++)
+        buf_printf(out, "%s\"%s/v1/status-lists/%u\"", list ? "," : "",
+                   p->settings->config->public_origin, list);
+    buf_put_str(out, "]}");
+    CHECK(buf_ok(out)); /* an origin has at most 128 characters */
+    publish(p, &p->names, publication_create(buf_bytes(out), clock_wall_s()));
+    p->names_settings = p->serial;
+    pthread_mutex_lock(&p->lock);
+    p->list_count = count;
+    pthread_mutex_unlock(&p->lock);
 }
 
 static void make_lists(struct publisher *p)
@@ -249,8 +274,11 @@ static void make_lists(struct publisher *p)
     struct buf why = BUF_OVER(text);
     for (size_t i = 0; key && i < count && now[i].list < REGISTRY_LISTS_MAX; i++) {
         struct published_list *list = &p->lists[now[i].list];
-        if (!is_due(p, list, &now[i]))
+        const struct copy_position known = copy_position(p->gateway->copy, now[i].list);
+        if (!is_due(p, list, &now[i]) || !is_present(p, &known, &now[i]))
             continue;
+        list->tried_us = clock_mono_us();
+        list->settings = 0;
         if (!signer && !(signer = settings_signer_take(p->settings, place, &why))) {
             fail(p, "the key can't be used");
             break;
@@ -259,9 +287,8 @@ static void make_lists(struct publisher *p)
     }
     if (signer)
         settings_signer_give(p->settings, place, signer);
-    pthread_mutex_lock(&p->lock);
-    p->list_count = (unsigned)count;
-    pthread_mutex_unlock(&p->lock);
+    if (!p->names || count != p->list_count || p->names_settings != p->serial)
+        name_lists(p, (unsigned)count);
 }
 
 /* ---- the trust bundle ---- */
@@ -451,6 +478,7 @@ void publisher_stop(struct publisher **publisher)
     for (unsigned i = 0; i < REGISTRY_LISTS_MAX; i++)
         for (int form = 0; form < PUBLICATION_FORMS; form++)
             publication_release(&p->lists[i].forms[form]);
+    publication_release(&p->names);
     publication_release(&p->bundle);
     registry_reader_destroy(&p->reader);
     settings_release(&p->settings);

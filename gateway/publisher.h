@@ -1,11 +1,11 @@
 /* The publisher: a thread that makes what verifiers without a network fetch, and keeps it in
- * memory: a token for each status list, as CWT and as JWT, and the trust bundle of the file
- * trust.bundle. The loops answer with these very octets.
+ * memory: a token for each status list, as CWT and as JWT, their names, and the trust bundle of the
+ * file trust.bundle. The loops answer with these very octets.
  *
  * A list's token is made anew when the list, the revoked keys or the signing key changed, at most
- * once in status_lists.interval_s; without a change each status_lists.ttl_s. It tells the list as
- * it was when the registry was read, and is never made from a registry that is known to be behind:
- * then the last one stays, and grows old. */
+ * once in status_lists.interval_s, also if it could not be made; without a change each
+ * status_lists.ttl_s. It tells the list as it was when the registry was read, and is never made
+ * from a registry that is known to be behind: then the last one stays, and grows old. */
 #ifndef GATEWAY_PUBLISHER_H
 #define GATEWAY_PUBLISHER_H
 
@@ -35,6 +35,8 @@ void publisher_stop(struct publisher **publisher);
 struct publication *publisher_list(struct publisher *publisher, uint16_t list,
                                    enum publication_form form);
 struct publication *publisher_bundle(struct publisher *publisher);
+/* JSON: the URIs of all lists. */
+struct publication *publisher_list_names(struct publisher *publisher);
 /* How many lists there are: 0 to count - 1 are published. */
 unsigned publisher_list_count(struct publisher *publisher);
 

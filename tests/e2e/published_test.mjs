@@ -39,7 +39,7 @@ async function placeOf(site, gateway, id) {
 test('whoever fetches nothing new is told so, and spared the octets', async (t) => {
   const w = await world(t);
   for (const [target, token, type] of [['/v1/trust-bundle', undefined, 'application/jwb-trust+cbor'],
-    ['/v1/status-lists/0', w.inspector, CWT]]) {
+    ['/v1/status-lists', w.inspector, 'application/json'], ['/v1/status-lists/0', w.inspector, CWT]]) {
     const first = await published(w.gateway, target, { token });
     assert.equal(first.status, 200);
     assert.equal(first.headers['content-type'], type);
@@ -50,6 +50,49 @@ test('whoever fetches nothing new is told so, and spared the octets', async (t) 
     const other = await w.gateway.request('GET', target, { token, headers: { 'if-none-match': '"x"' } });
     assert.deepEqual([other.status, Buffer.compare(other.body, first.body)], [200, 0]);
   }
+  const lists = () => list(w, {}, w.inspector, '/v1/status-lists'), { headers: { etag } } = await lists();
+  w.site.config('gateway', { ...FAST, public: { origin: 'https://city.example' } });
+  w.gateway.child.kill('SIGHUP');
+  const moved = await until(lists, (answer) => answer.headers.etag !== etag);
+  assert.deepEqual(moved.json(), { status_lists: ['https://city.example/v1/status-lists/0'] });
+});
+
+// Until the publisher, which looks at its lists first, has looked at the bundle so many times.
+async function turns({ site, gateway }, count) {
+  for (let i = 0; i < count; i++) {
+    const from = gateway.log.length;
+    site.write('new', `no bundle ${i}`);
+    fs.renameSync(site.path('new'), site.path('trust.bundle'));
+    await gateway.waitForLog((l) => l.event === 'the trust bundle is not served', from);
+  }
+}
+
+test('a list is made once in its interval, however much changes meanwhile', async (t) => {
+  const w = await world(t, { status_lists: { interval_s: 3600, ttl_s: 3600 } }), { site, gateway } = w;
+  const [{ id }] = (await gateway.licences(await site.token('holder'))).filter((l) => l.status === 'valid');
+  const first = await published(gateway, '/v1/status-lists/0', { token: w.inspector });
+  assert.equal(await gateway.metric('status_lists_made_total'), 1);
+  for (let i = 0; i < 50; i++) {
+    const answer = await gateway.json('POST', '/v1/enforcement/actions', w.inspector,
+      { licence: id, action: i % 2 ? 'restore' : 'seize', case_number: 'N-1', reason: 'x' }, { 'idempotency-key': `key-of-turn-${i}` });
+    assert.equal(answer.status, 201, answer.body.toString());
+  }
+  await turns(w, 2);
+  assert.deepEqual([await gateway.metric('status_lists_made_total'), (await list(w)).headers.etag], [1, first.headers.etag]);
+});
+
+test('a list that can\'t be made is tried once in its interval, too', async (t) => {
+  const site = await Site.start(t, { licences: 5, gateway: false, config: { status_lists: { interval_s: 3600, ttl_s: 3600 } } });
+  await makeTrust(site);
+  const whole = site.read('codes.jwks').toString();
+  site.write('codes.jwks', JSON.stringify({ keys: JSON.parse(whole).keys.filter((key) => key.jwb_use !== 'status') }));
+  const gateway = site.gateway = await site.startGateway('gateway');
+  await run('sqlite3', ['-cmd', '.timeout 5000', site.path('registry.db'), 'INSERT INTO place VALUES (0, 1048576, 1, 1, 1, NULL, NULL)']);
+  site.write('codes.jwks', whole);
+  gateway.child.kill('SIGHUP');
+  await gateway.waitForLog((l) => l.event === "a status list can't be published");
+  await turns({ site, gateway }, 2);
+  assert.deepEqual([await gateway.metric('status_lists_failures_total'), await gateway.metric('status_lists_made_total')], [1, 0]);
 });
 
 test('a seizure stands in the next list, in both forms, and nothing else changes', async (t) => {

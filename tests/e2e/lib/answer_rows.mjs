@@ -196,6 +196,7 @@ const ANYBODY = [
   ['getTrustBundle', 304, null, again('/v1/trust-bundle'), 'published'],
   ['getTrustBundle', 503, 'not_published', get('/v1/trust-bundle')],
   ['listStatusLists', 200, null, get('/v1/status-lists', 'inspector')],
+  ['listStatusLists', 304, null, again('/v1/status-lists', 'inspector')],
   ['listStatusLists', 401, 'token_missing', get('/v1/status-lists')],
   ['listStatusLists', 403, 'forbidden', get('/v1/status-lists', 'displayOnly')],
   ['listStatusLists', 503, 'directory_unavailable', get('/v1/status-lists', 'inspector'), 'directoryless'],
