@@ -112,8 +112,7 @@ enum step_result action_receipt_sign(struct action_receipt_signing *s, struct op
 
 static enum step_result read_form(struct action_receipt *r)
 {
-    static const char *const types[] = {"application/cose", "application/pdf", "application/*",
-                                        "*/*"};
+    static const char *const types[] = {"application/cose", "application/pdf"};
     const int chosen = operation_chosen(&r->op, types, sizeof types / sizeof *types);
     r->pdf = chosen == 1;
     return chosen >= 0 ? STEP_NEXT

@@ -42,10 +42,8 @@ struct display {
 static enum step_result read_request(struct display *d)
 {
     struct bytes body = http_body(d->op.http);
-    static const char *const types[] = {"application/json", "image/svg+xml", "image/png",
-                                        "application/*",    "image/*",       "*/*"};
-    static const enum display_form forms[] = {FORM_JSON, FORM_SVG, FORM_PNG,
-                                              FORM_JSON, FORM_SVG, FORM_JSON};
+    static const char *const types[] = {"application/json", "image/svg+xml", "image/png"};
+    static const enum display_form forms[] = {FORM_JSON, FORM_SVG, FORM_PNG};
     const int chosen = operation_chosen(&d->op, types, sizeof types / sizeof *types);
     if (chosen < 0)
         return operation_fail(&d->op, PROBLEM_NOT_ACCEPTABLE, NULL,

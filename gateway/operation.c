@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "gateway/accept.h"
 #include "gateway/home.h"
 #include "gateway/log.h"
 
@@ -200,17 +201,7 @@ void operation_refuse(struct gateway_loop *home, const struct route *other_metho
 
 int operation_chosen(const struct operation *op, const char *const *types, size_t count)
 {
-    const struct bytes accept = http_header(op->http, "accept");
-    const uint8_t *first = NULL;
-    int chosen = accept.len ? -1 : 0;
-    for (size_t i = 0; accept.len && i < count; i++) {
-        const uint8_t *at = memmem(accept.data, accept.len, types[i], strlen(types[i]));
-        if (at && (!first || at < first)) {
-            first = at;
-            chosen = (int)i;
-        }
-    }
-    return chosen;
+    return accept_choose(http_header_list(op->http, "accept"), types, count);
 }
 
 void operation_header(struct operation *op, const char *name, struct bytes value)

@@ -92,9 +92,7 @@ void operation_is_known(struct operation *op);
  * it is. */
 bool operation_body_is(const struct operation *op, const char *media_type);
 
-/* Which of the media types the asker names first in Accept (RFC 9110 section 12.5.1; weights are
- * not looked at): its place in `types`, 0 where nothing is said, -1 for none of them. A type may be
- * a pattern, like "image/" followed by an asterisk. */
+/* accept_choose of what the asker's Accept says. */
 int operation_chosen(const struct operation *op, const char *const *types, size_t count);
 
 /* Adds a header to whatever the answer will be; the value is static or from the request's pool. */

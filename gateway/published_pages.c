@@ -108,8 +108,7 @@ struct status_list {
     struct operation op;
 };
 
-static const char *const forms[] = {STATUS_LIST_CWT_TYPE, STATUS_LIST_JWT_TYPE, "application/*",
-                                    "*/*"};
+static const char *const forms[] = {STATUS_LIST_CWT_TYPE, STATUS_LIST_JWT_TYPE};
 
 /* Decimal, without leading zeros. */
 static bool read_number(struct bytes text, unsigned *list)

@@ -142,7 +142,10 @@ test('lists are for terminals and partners, or for anybody if the city says so',
     { status_lists: ['https://localhost:8443/v1/status-lists/0'] });
   for (const missing of ['1', '65536', '00', '0x', '-1', '99999999999999999999'])
     assert.equal(await status(w.inspector, `/v1/status-lists/${missing}`), 404, missing);
-  assert.equal((await list(w, { accept: 'text/html' })).status, 406);
+  for (const [accept, type] of [[`${JWT}, ${CWT}`, JWT], ['*/*', CWT], ['APPLICATION/STATUSLIST+JWT', JWT], [`${CWT};q=0, */*`, JWT],
+    [`${CWT};q=0.5, ${JWT}`, JWT]])
+    assert.equal((await list(w, { accept })).headers['content-type'], type, accept);
+  for (const accept of ['text/html', `${CWT};q=0`, `${CWT}2`]) assert.equal((await list(w, { accept })).status, 406, accept);
   for (const query of ['time=1700000000', 'x=1&time=1700000000']) {
     const past = await list(w, {}, w.inspector, `/v1/status-lists/0?${query}`);
     assert.deepEqual([past.status, past.json().code], [501, 'no_history']);
