@@ -109,7 +109,8 @@ bool evidence_find_request(struct evidence_search *asked, uint64_t request_id)
     s.no_memory = !s.scan;
     asked->complete = true;
     for (size_t i = 0; i < asked->folder_count && !s.no_memory; i++)
-        list_folder(&s, i);
+        if (!journal_folder_again(asked->folders, i))
+            list_folder(&s, i);
     if (!s.no_memory) {
         if (s.count)
             qsort(s.listed, s.count, sizeof *s.listed, compare_newest_first);

@@ -230,7 +230,8 @@ bool evidence_search(struct evidence_search *asked)
     if (ok) {
         sort_places(&s);
         for (size_t i = 0; i < asked->folder_count; i++)
-            search_folder(&s, asked->folders[i]);
+            if (!journal_folder_again(asked->folders, i))
+                search_folder(&s, asked->folders[i]);
         tell_found(&s);
     }
     free(s.places);

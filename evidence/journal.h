@@ -5,6 +5,7 @@
  * reason; no name and no number of a person.
  *
  * Everything here is called on the loop's thread, but journal_reader_*, journal_progress,
+ * journal_folder_again,
  * journal_remove (tools' and other threads') and the counters. */
 #ifndef EVIDENCE_JOURNAL_H
 #define EVIDENCE_JOURNAL_H
@@ -154,6 +155,9 @@ bool journal_file_name_read(const char *name, unsigned *loop_index, unsigned *nu
 #define JOURNAL_FILE_NAME_BYTES_MAX 48
 void journal_file_name_write(unsigned loop_index, unsigned number,
                              char name[JOURNAL_FILE_NAME_BYTES_MAX]);
+
+/* Is this folder one of those before it in the list, named twice or by another path? Any thread. */
+bool journal_folder_again(const char *const *folders, size_t i);
 
 /* How far a loop's journal is written and synced: what lies before this position stays as it is
  * (but for records that are removed); what lies behind may yet be cut off. UINT64_MAX: no process

@@ -223,7 +223,19 @@ enum journal_error journal_remove(const char *path,
     return error;
 }
 
-/* ---- how far it is written ---- */
+/* ---- where journals lie, and how far they are written ---- */
+
+bool journal_folder_again(const char *const *folders, size_t i)
+{
+    struct stat folder, other;
+    bool again = false;
+    if (stat(folders[i], &folder) != 0)
+        return false;
+    for (size_t k = 0; k < i && !again; k++)
+        again = stat(folders[k], &other) == 0 && other.st_dev == folder.st_dev &&
+                other.st_ino == folder.st_ino;
+    return again;
+}
 
 enum journal_error journal_progress(int folder, unsigned loop_index, uint64_t *position)
 {

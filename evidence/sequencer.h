@@ -8,7 +8,8 @@
  * of the events is kept; among them it is that of arrival.
  *
  * In the log a journal goes by the name in its files' headers, and its positions are those of
- * evidence/journal.h, so it does not matter by which path it is reached. */
+ * evidence/journal.h, so it does not matter by which path it is reached, or by how many.
+ * Of a copy of a journal in another folder nothing is taken, which is trouble. */
 #ifndef EVIDENCE_SEQUENCER_H
 #define EVIDENCE_SEQUENCER_H
 

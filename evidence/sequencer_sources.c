@@ -158,7 +158,8 @@ static void list(struct sources *s)
     for (size_t i = 0; i < s->count; i++)
         s->sources[i].next = s->sources[i].last = 0;
     for (size_t i = 0; i < s->folder_count; i++)
-        list_folder(s, i);
+        if (!journal_folder_again(s->folders, i))
+            list_folder(s, i);
 }
 
 /* ---- one file ------------------------------------------------------------------------------- */
@@ -194,7 +195,6 @@ __attribute__((format(printf, 2, 3))) static void tell(struct taking *t, const c
 static bool look_up(struct taking *t)
 {
     struct source *source = t->source;
-    journal_source_write(&t->file.header, source->name);
     const uint64_t cursor = tlog_cursor(t->log, source->name);
     source->at = JOURNAL_HEADER_BYTES;
     if (cursor < journal_position(source->number, JOURNAL_HEADER_BYTES))
@@ -283,6 +283,33 @@ static void take_records(struct taking *t)
     t->stuck |= scan->failed || t->batch->full;
 }
 
+/* By the file's header. A name that changes is a journal that was begun anew in its place. */
+static void find_name(struct taking *t)
+{
+    struct source *source = t->source;
+    char name[JOURNAL_SOURCE_BYTES_MAX] = "";
+    journal_source_write(&t->file.header, name);
+    if (strcmp(name, source->name) != 0)
+        source->at = 0;
+    memcpy(source->name, name, sizeof name);
+}
+
+/* A journal has one cursor: of a copy, or a second way to it that stat can't tell, nothing is
+ * taken.
+ */
+static bool is_copy(struct taking *t)
+{
+    const struct sources *s = t->s;
+    for (const struct source *other = s->sources; other < t->source; other++)
+        if (other->last && strcmp(other->name, t->source->name) == 0) {
+            tell(t, "is a copy of the journal in %s, which is taken; nothing of this one is",
+                 s->folders[other->folder]);
+            t->source->at = 0; /* the cursor goes on without it */
+            return true;
+        }
+    return false;
+}
+
 /* A file that is open, whose header was read. True: it is finished, and all of it is taken. */
 static bool take_open(struct taking *t)
 {
@@ -291,7 +318,8 @@ static bool take_open(struct taking *t)
         tell(t, "is another loop's, by its header");
         return source->last > source->number;
     }
-    if (source->at == 0 && !look_up(t))
+    find_name(t);
+    if (is_copy(t) || (source->at == 0 && !look_up(t)))
         return false;
     if (source->at > t->file.bytes) {
         tell(t, "is shorter than what the log has of it: the journal went back");

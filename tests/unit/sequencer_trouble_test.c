@@ -169,6 +169,59 @@ static void a_journal_is_the_same_by_any_path(void **state)
     stop_and_assert(&sequencer, (const uint64_t[]){12, 0, 10, 0}, 0);
 }
 
+/* Broken: a configuration that names a gateway's own folder among the others, or a link to one,
+ * would abort whoever leads. */
+static void a_folder_that_is_named_twice_is_taken_once(void **state)
+{
+    (void)state;
+    const char *link = path_in(temp_folder(), "link");
+    assert_int_equal(symlink(world.journals[0], link), 0);
+    world.journals[1] = link;
+    struct journal *journal = open_journal(0, 0);
+    write_records(journal, 0, 0, 10);
+    struct sequencer *sequencer = start();
+    wait_for_size(sequencer, 10);
+    for (uint64_t n = 10; n < 50; n += 10) {
+        write_records(journal, 0, n, n + 10);
+        wait_for_size(sequencer, n + 10);
+    }
+    journal_close(&journal);
+    stop_and_assert(&sequencer, (const uint64_t[]){50, 0, 0, 0}, 0);
+    assert_int_equal(told.troubles, 0);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    write_file(to, read_file(from));
+}
+
+/* Broken: the copy of a journal in another gateway's folder would abort whoever leads, its records
+ * would be in the log twice, or nobody would learn that what is written to it is not there. */
+static void a_copy_of_a_journal_is_told_and_not_taken(void **state)
+{
+    (void)state;
+    const char *name = "journal-0-00000001.jwbj";
+    const char *original = path_in(world.journals[0], name);
+    const char *copy = path_in(world.journals[1], name);
+    journal_with(0, 0, 0, 10);
+    copy_file(original, copy);
+    struct sequencer *sequencer = start();
+    wait_for_trouble("journal-0-00000001.jwbj: is a copy of the journal in");
+    wait_for_size(sequencer, 10);
+    journal_with(0, 0, 10, 20);
+    journal_with(1, 1, 0, 5); /* the others are taken */
+    wait_for_size(sequencer, 25);
+    copy_file(original, copy);
+    journal_with(0, 0, 20, 30);
+    wait_for_size(sequencer, 35);
+    assert_true(trouble_has("is a copy"));
+    assert_int_equal(unlink(copy), 0);
+    wait_for_trouble("");
+    journal_with(1, 0, 0, 7); /* begun anew */
+    wait_for_size(sequencer, 42);
+    stop_and_assert(&sequencer, (const uint64_t[]){30, 0, 7, 5}, 0);
+}
+
 static bool is_early(void *context, const struct journal_record *record, uint64_t octet)
 {
     (void)context, (void)octet;
@@ -319,6 +372,8 @@ int main(void)
         TEST(a_full_disk_loses_nothing),
         TEST(a_journal_that_went_back_is_told_and_a_new_one_is_taken),
         TEST(a_journal_is_the_same_by_any_path),
+        TEST(a_folder_that_is_named_twice_is_taken_once),
+        TEST(a_copy_of_a_journal_is_told_and_not_taken),
         TEST(removed_files_and_records_are_passed_over),
         TEST(a_next_file_that_is_given_up_changes_nothing),
         TEST(a_missing_folder_is_told_and_the_rest_is_taken),
