@@ -187,6 +187,14 @@ static bool header_get(const struct journal *j, const char *name, struct journal
            header->loop_index == j->options.loop_index;
 }
 
+static bool identity_draw(struct journal *j, struct buf *why)
+{
+    j->header.loop_index = j->options.loop_index;
+    return getrandom(&j->header.identity, sizeof j->header.identity, 0) ==
+               (ssize_t)sizeof j->header.identity ||
+           tell(j, "", "no randomness", why);
+}
+
 /* Sets the number of the newest file, 0 when there is none, and the journal's identity: that of the
  * newest that has one, or a new one. */
 static bool find_newest(struct journal *j, struct buf *why)
@@ -210,13 +218,7 @@ static bool find_newest(struct journal *j, struct buf *why)
     }
     bool ok = errno == 0 || tell(j, "", "can't read the folder", why);
     closedir(folder);
-    if (identified)
-        return ok;
-    j->header.loop_index = j->options.loop_index;
-    if (getrandom(&j->header.identity, sizeof j->header.identity, 0) !=
-        (ssize_t)sizeof j->header.identity)
-        return tell(j, "", "no randomness", why);
-    return ok;
+    return ok && (identified || identity_draw(j, why));
 }
 
 static bool header_put(struct journal *j, int file)
@@ -289,29 +291,54 @@ static bool file_recover(struct journal *j, bool *damaged, struct buf *why)
     return true;
 }
 
-static bool file_open(struct journal *j, bool *damaged, struct buf *why)
+/* Why the newest file can't be gone on with; NULL: it can. */
+static const char *find_fault(struct journal *j, bool damaged, uint64_t *logged)
+{
+    *logged = j->number > 0 && j->options.log ? journal_logged(j->options.log, &j->header) : 0;
+    if (*logged > journal_position(j->number, j->file_bytes))
+        return "an older copy, the log has more of this journal";
+    return damaged ? "damaged before its end" : NULL;
+}
+
+/* Behind a file that is left as it is. Another journal's numbers go on from those that the log has:
+ * who follows the one before finds it. */
+static bool file_leave(struct journal *j, const char *fault, uint64_t logged, struct buf *why)
 {
     char name[NAME_BYTES_MAX], next[NAME_BYTES_MAX];
-    if (!find_newest(j, why) || (j->number > 0 && !file_recover(j, damaged, why)))
-        return false;
+    const bool another = logged > journal_position(j->number, j->file_bytes);
     name_of(j, j->number, name);
+    close(j->file);
+    j->file = -1;
+    if (another && !identity_draw(j, why))
+        return false;
+    if (another && journal_position_number(logged) > j->number)
+        j->number = journal_position_number(logged);
     name_of(j, j->number + 1, next);
-    if (*damaged)
-        close(j->file);
-    if (j->number == 0 || *damaged) {
-        j->file = file_begin(j);
-        if (j->file < 0)
-            return tell(j, next, "can't be made", why);
-    }
+    j->file = file_begin(j);
+    if (j->file < 0)
+        return tell(j, next, "can't be made", why);
+    buf_printf(why, "%s/%s: %s; it is left as it is and %s is begun", j->folder, name, fault, next);
+    return true;
+}
+
+static bool file_open(struct journal *j, bool *left, struct buf *why)
+{
+    char name[NAME_BYTES_MAX];
+    uint64_t logged;
+    bool damaged = false;
+    if (!find_newest(j, why) || (j->number > 0 && !file_recover(j, &damaged, why)))
+        return false;
+    const char *fault = find_fault(j, damaged, &logged);
+    *left = fault != NULL;
+    name_of(j, j->number + (j->number == 0), name);
+    if (fault && !file_leave(j, fault, logged, why))
+        return false;
+    if (j->number == 0 && (j->file = file_begin(j)) < 0)
+        return tell(j, name, "can't be made", why);
     if (fdatasync(j->file) != 0 || fsync(j->folder_descriptor) != 0)
         return tell(j, name, "can't be synced", why);
     j->written = journal_position(j->number, j->file_bytes);
-    if (!progress_put(j, j->written))
-        return tell(j, "", "the lock can't be written", why);
-    if (*damaged)
-        buf_printf(why, "%s/%s: damaged before its end; it is left as it is and %s is begun",
-                   j->folder, name, next);
-    return true;
+    return progress_put(j, j->written) || tell(j, "", "the lock can't be written", why);
 }
 
 enum journal_error journal_open(const struct journal_options *options, struct journal **journal,
@@ -319,7 +346,7 @@ enum journal_error journal_open(const struct journal_options *options, struct jo
 {
     struct journal *j = check_alloc(sizeof *j);
     pthread_condattr_t monotonic;
-    bool damaged = false;
+    bool left = false;
     CHECK(options->turn_bytes_max >= JOURNAL_RECORD_BYTES_MAX);
     j->options = *options;
     j->options.folder = j->folder = check_strdup(options->folder);
@@ -331,8 +358,8 @@ enum journal_error journal_open(const struct journal_options *options, struct jo
     CHECK(pthread_cond_init(&j->changed, &monotonic) == 0);
     pthread_condattr_destroy(&monotonic);
     *journal = j;
-    if (folder_open(j, why) && file_open(j, &damaged, why) && syncer_start(j, why))
-        return damaged ? JOURNAL_ERR_DAMAGED : JOURNAL_OK;
+    if (folder_open(j, why) && file_open(j, &left, why) && syncer_start(j, why))
+        return left ? JOURNAL_ERR_DAMAGED : JOURNAL_OK;
     journal_close(journal);
     return JOURNAL_ERR_OPEN;
 }

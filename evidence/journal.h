@@ -108,12 +108,15 @@ struct journal_options {
     unsigned sync_ms;        /* between write and fdatasync at the most; 0: before each answer */
     uint64_t file_bytes_max; /* then the next number is begun */
     size_t turn_bytes_max;   /* of the records of one turn */
+    const char *log;         /* the folder of the log over it; NULL: none */
 };
 
 /* Opens the newest file, or begins one; a torn tail (a crash's) is cut off and counted. The journal
  * is this process's until journal_close: another that opens it gets JOURNAL_ERR_OPEN and is told
- * so. JOURNAL_ERR_DAMAGED is a warning: the damaged file is left as it is, the next one is begun
- * and *journal is open; `why` says so. After JOURNAL_ERR_OPEN *journal is NULL. */
+ * so. JOURNAL_ERR_DAMAGED is a warning: the newest file is left as it is, the next one is begun and
+ * *journal is open; `why` says so. It is damaged, or an older copy: the log has more of the journal
+ * than is here, and would take nothing up to there; so the next file is another journal's. After
+ * JOURNAL_ERR_OPEN *journal is NULL. */
 enum journal_error journal_open(const struct journal_options *options, struct journal **journal,
                                 struct buf *why);
 /* Syncs and closes. What was appended and not written is dropped: its answers never left. */

@@ -38,6 +38,10 @@ bool journal_header_read(struct bytes from, struct journal_header *header);
 void journal_source_write(const struct journal_header *header,
                           char source[JOURNAL_SOURCE_BYTES_MAX]);
 
+/* Up to which position the log in a folder has this journal; 0: nothing of it, or the log can't be
+ * read, which its sequencer tells. */
+uint64_t journal_logged(const char *log, const struct journal_header *header);
+
 /* `out` overflows when there is no room, and is as long as it was. */
 void journal_record_write(const struct journal_record *record, struct buf *out);
 /* The record at the beginning of `from`: its octets, or 0 when there is no whole one. A kind that

@@ -117,6 +117,11 @@ static void tell_event(struct sequencer *s)
     CHECK(pthread_mutex_unlock(&s->lock) == 0);
 }
 
+static bool reader_open(struct sequencer *s)
+{
+    return s->reader || tlog_reader_open(s->folder, &s->reader) == TLOG_OK;
+}
+
 /* From the log itself, where this sequencer did not bring it there. */
 static bool look_up_event(struct sequencer *s, uint64_t number, uint64_t size)
 {
@@ -124,8 +129,7 @@ static bool look_up_event(struct sequencer *s, uint64_t number, uint64_t size)
     struct buf entry = BUF_OVER(storage);
     struct tlog_run run;
     struct journal_record record;
-    if ((!s->reader && tlog_reader_open(s->folder, &s->reader) != TLOG_OK) ||
-        tlog_find_run(s->reader, SEQUENCER_REGISTRY, number, &run) != TLOG_OK ||
+    if (!reader_open(s) || tlog_find_run(s->reader, SEQUENCER_REGISTRY, number, &run) != TLOG_OK ||
         tlog_read_entry(s->reader, run.index + (number - run.position), size, &entry) != TLOG_OK ||
         !entry_read(buf_bytes(&entry), &record) || record.number != number)
         return false;
@@ -201,7 +205,8 @@ static void take_journals(struct sequencer *s)
 {
     struct buf trouble = BUF_OVER(s->troubles[TROUBLE_JOURNALS]);
     uint64_t now_us = clock_mono_us();
-    sources_take(s->sources, s->log, &s->batch, &trouble);
+    reader_open(s); /* there is nothing to read before the first commit */
+    sources_take(s->sources, s->log, s->reader, &s->batch, &trouble);
     trouble.data[trouble.len < trouble.cap ? trouble.len : trouble.cap - 1] = 0;
     if (!s->batch.full)
         s->look_us = now_us + s->options.checkpoint_ms * UINT64_C(1000);
@@ -215,8 +220,7 @@ static void tell_committed(struct sequencer *s)
     struct buf note = BUF_OVER(storage);
     if (!s->options.committed || tlog_size(s->log) == 0)
         return;
-    if ((!s->reader && tlog_reader_open(s->folder, &s->reader) != TLOG_OK) ||
-        tlog_read_checkpoint(s->reader, false, &note) != TLOG_OK)
+    if (!reader_open(s) || tlog_read_checkpoint(s->reader, false, &note) != TLOG_OK)
         set_trouble(s, TROUBLE_LOG, "%s: the checkpoint can't be read", s->folder);
     else
         s->options.committed(s->options.context, buf_bytes(&note));
@@ -315,8 +319,7 @@ static void follow(struct sequencer *s)
     uint64_t size;
     struct merkle_hash root;
     size_t count = TLOG_CURSORS_MAX;
-    if ((!s->reader && tlog_reader_open(s->folder, &s->reader) != TLOG_OK) ||
-        tlog_read_state(s->reader, &size, &root, s->cursors, &count) != TLOG_OK)
+    if (!reader_open(s) || tlog_read_state(s->reader, &size, &root, s->cursors, &count) != TLOG_OK)
         return; /* it is just being made, or replaced; its writer tells if it is worse */
     s->counters.size = size;
     for (size_t i = 0; i < count; i++)

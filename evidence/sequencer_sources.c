@@ -17,6 +17,10 @@
 #include "base/clock.h"
 #include "evidence/index_layout.h"
 
+#define WENT_BACK                                                                                  \
+    "the journal went back, and nothing more of it is taken: stop its gateway, put its files "     \
+    "elsewhere, and start it"
+
 /* ---- a batch -------------------------------------------------------------------------------- */
 
 void batch_clear(struct batch *batch)
@@ -83,6 +87,7 @@ struct sources {
     size_t first;     /* begun with at the next call, so that no busy one keeps others waiting */
     bool listed_late; /* a file that was listed is gone: to be listed again */
     struct index_scan scan;
+    struct tlog_reader *reader; /* of the log; NULL: it can't be opened now */
     struct buf *trouble;
 };
 
@@ -191,19 +196,71 @@ __attribute__((format(printf, 2, 3))) static void tell(struct taking *t, const c
     va_end(arguments);
 }
 
-/* Where the file's records begin that the log has not. False: they are in a later file. */
+/* Does the file hold, up to the cursor, what the log took from it last? An older copy that has
+ * grown since does not. What was removed, here or there, can't tell and is believed. */
+static bool ends_like_the_log(struct taking *t, uint64_t cursor)
+{
+    uint8_t logged_octets[TLOG_ENTRY_BYTES_MAX], octets[ENTRY_BYTES_MAX];
+    struct buf logged = BUF_OVER(logged_octets), here = BUF_OVER(octets);
+    struct tlog_reader *reader = t->s->reader;
+    struct index_scan *scan = &t->s->scan;
+    struct tlog_run run;
+    enum tlog_error error =
+        reader ? tlog_find_run(reader, t->source->name, cursor - 1, &run) : TLOG_ERR_OPEN;
+    if (!error)
+        error = tlog_read_entry(reader, run.index + run.count - 1, run.index + run.count, &logged);
+    if (error) {
+        tell(t, "can't be compared with the log: %s", tlog_error_text(error));
+        return false;
+    }
+    index_scan_init(scan, t->file.descriptor, journal_position_octet(run.position),
+                    journal_position_octet(cursor));
+    uint64_t last = 0; /* where the last whole record ends */
+    for (; index_scan_next(scan); last = scan->at) {
+        here.len = 0;
+        entry_write(&scan->record, &here);
+    }
+    return scan->at == journal_position_octet(cursor) &&
+           (logged.len == 0 || last != scan->at ||
+            bytes_equal(buf_bytes(&logged), buf_bytes(&here)));
+}
+
+/* Has the journal's own gateway left this file and begun another journal? */
+static bool is_left(const struct taking *t)
+{
+    char name[JOURNAL_FILE_NAME_BYTES_MAX], source[JOURNAL_SOURCE_BYTES_MAX];
+    struct index_journal_file newest;
+    journal_file_name_write(t->source->loop_index, t->source->last, name);
+    if (index_journal_open(t->folder, name, &newest) != INDEX_JOURNAL_OPEN)
+        return false;
+    close(newest.descriptor);
+    journal_source_write(&newest.header, source);
+    return strcmp(source, t->source->name) != 0;
+}
+
+/* Where the file's records begin that the log has not. False: they are in a later file, or it is
+ * not the file that the log knows. The log alone knows which: nothing is remembered here. */
 static bool look_up(struct taking *t)
 {
     struct source *source = t->source;
     const uint64_t cursor = tlog_cursor(t->log, source->name);
     source->at = JOURNAL_HEADER_BYTES;
-    if (cursor < journal_position(source->number, JOURNAL_HEADER_BYTES))
+    if (cursor <= journal_position(source->number, JOURNAL_HEADER_BYTES))
         return true;
-    source->at = journal_position_octet(cursor);
-    if (journal_position_number(cursor) == source->number)
-        return true;
-    source->number = journal_position_number(cursor);
     source->at = 0;
+    if (journal_position_number(cursor) != source->number) {
+        source->number = journal_position_number(cursor);
+    } else if (journal_position_octet(cursor) > t->file.bytes) {
+        if (is_left(t)) /* all of it is in the log */
+            source->number++;
+        else
+            tell(t, "is shorter than what the log has of it: " WENT_BACK);
+    } else if (ends_like_the_log(t, cursor)) {
+        source->at = journal_position_octet(cursor);
+        return true;
+    } else {
+        tell(t, "is not what the log has of it: " WENT_BACK);
+    }
     return false;
 }
 
@@ -319,12 +376,10 @@ static bool take_open(struct taking *t)
         return source->last > source->number;
     }
     find_name(t);
+    if (source->at > t->file.bytes)
+        source->at = 0;
     if (is_copy(t) || (source->at == 0 && !look_up(t)))
         return false;
-    if (source->at > t->file.bytes) {
-        tell(t, "is shorter than what the log has of it: the journal went back");
-        return false;
-    }
     find_end(t);
     if (source->at < t->end)
         take_records(t);
@@ -385,8 +440,10 @@ static void take_source(struct sources *s, struct source *source, struct tlog *l
     close(t.folder);
 }
 
-void sources_take(struct sources *s, struct tlog *log, struct batch *batch, struct buf *trouble)
+void sources_take(struct sources *s, struct tlog *log, struct tlog_reader *reader,
+                  struct batch *batch, struct buf *trouble)
 {
+    s->reader = reader;
     s->trouble = trouble;
     do {
         s->listed_late = false;
@@ -398,8 +455,11 @@ void sources_take(struct sources *s, struct tlog *log, struct batch *batch, stru
         }
     } while (s->listed_late && !batch->full);
     for (size_t i = 0; i < s->count; i++)
-        if (s->sources[i].last && s->sources[i].last < s->sources[i].number)
+        if (s->sources[i].last && s->sources[i].last < s->sources[i].number) {
             tell_folder(s, s->sources[i].folder,
-                        "%s is in the log up to file %u, which is not there: the journal went back",
+                        "%s is in the log up to file %u, which is not there: " WENT_BACK,
                         s->sources[i].name, s->sources[i].number);
+            s->sources[i].number = 0; /* looked up again: it may be begun anew meanwhile */
+            s->sources[i].at = 0;
+        }
 }

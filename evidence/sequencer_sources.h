@@ -35,9 +35,10 @@ struct sources *sources_create(const char *const *folders, size_t count);
 void sources_destroy(struct sources **sources);
 /* Goes on where the log's cursors say, not where this object was. */
 void sources_rewind(struct sources *sources);
-/* Takes what is new in all journals, until there is no more or the batch is full. What is wrong is
- * told in `trouble`, the first thing of it; the rest is taken all the same. */
-void sources_take(struct sources *sources, struct tlog *log, struct batch *batch,
-                  struct buf *trouble);
+/* Takes what is new in all journals, until there is no more or the batch is full. `reader` is of
+ * the same log; NULL: not now. What is wrong is told in `trouble`, the first thing of it; the rest
+ * is taken all the same. */
+void sources_take(struct sources *sources, struct tlog *log, struct tlog_reader *reader,
+                  struct batch *batch, struct buf *trouble);
 
 #endif

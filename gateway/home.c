@@ -110,16 +110,20 @@ bool gateway_loop_open(struct gateway_loop *home, const uint8_t secret[CRYPTO_SE
 {
     struct gateway *gateway = home->gateway;
     const struct config *config = gateway->settings->config;
+    char path[4096];
+    struct buf log = BUF_OVER(path);
+    config_log_folder(config, &log);
     const struct journal_options journal = {
         .folder = config->evidence_folder,
         .loop_index = home->index,
         .sync_ms = (unsigned)config->evidence_sync_ms,
         .file_bytes_max = config->evidence_file_bytes_max,
         .turn_bytes_max = GATEWAY_EVIDENCE_BYTES,
+        .log = buf_cstr(&log),
     };
     enum journal_error opened = journal_open(&journal, &home->journal, why);
     if (opened == JOURNAL_ERR_DAMAGED) { /* kept as it is; the next file was begun */
-        log_event(LOG_ERROR, "a journal is damaged", LOG_BYTES("why", buf_bytes(why)));
+        log_event(LOG_ERROR, "a journal is left as it is", LOG_BYTES("why", buf_bytes(why)));
         why->len = 0;
     } else if (opened != JOURNAL_OK) {
         return false;

@@ -138,6 +138,31 @@ test('with a full disk what would need evidence is refused with its reason, and 
   assert.deepEqual(refused.filter((id) => known.has(id)), [], 'what was refused left nothing');
 });
 
+test('after a journal came back from a backup, all that is answered gets into the log', async (t) => {
+  const site = await Site.start(t, { licences: 20, config: { evidence: { checkpoint_ms: 50 } } });
+  const journal = site.path('evidence-gateway/journal-0-00000001.jwbj');
+  const answered = [];
+  const verify = async (times) => {
+    for (let i = 0; i < times; i++) answered.push((await site.gateway.verify('no code')).headers['x-request-id']);
+  };
+  await verify(20);
+  await site.gateway.stop();
+  const backup = fs.readFileSync(journal);
+  site.gateway = await site.startGateway('gateway');
+  await verify(20);
+  await site.gateway.stop();
+  fs.writeFileSync(journal, backup);
+  site.gateway = await site.startGateway('gateway');
+  assert.ok(site.gateway.log.some((line) => line.event === 'a journal is left as it is' && /older copy/.test(line.why)));
+  await verify(60); // more than the backup lacks
+  await caughtUp(site);
+  const times = new Map();
+  for (const { request } of await inLog(site)) times.set(request, (times.get(request) ?? 0) + 1);
+  assert.deepEqual(answered.filter((id) => times.get(id) !== 1), [], 'each once');
+  assert.equal(await site.gateway.metric('log_trouble'), 0);
+  assert.equal((await verifyLog(site)).code, 0);
+});
+
 test('whoever changes the log is found: by itself, or by a checkpoint that somebody kept', async (t) => {
   const site = await Site.start(t, { licences: 300, config: { evidence: { checkpoint_ms: 50 } } });
   const log = site.path('evidence-gateway/log'), kept = site.path('kept.txt');

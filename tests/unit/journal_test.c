@@ -185,7 +185,7 @@ static void other_loops_file_is_left(void **state)
     const char *folder = temp_folder();
     struct journal *journal;
     write_file(path_in(folder, "journal-7-00000001.jwbj"), file);
-    const struct journal_options options = {folder, 7, 20, 1 << 20, 2048};
+    const struct journal_options options = {folder, 7, 20, 1 << 20, 2048, NULL};
     assert_int_equal(journal_open(&options, &journal, &why), JOURNAL_ERR_DAMAGED);
     journal_close(&journal);
 }

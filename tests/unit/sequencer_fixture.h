@@ -95,6 +95,7 @@ static inline struct journal *open_journal_sized(size_t folder, unsigned loop_in
         .sync_ms = 1,
         .file_bytes_max = bytes_max,
         .turn_bytes_max = 65536,
+        .log = world.log,
     };
     struct journal *journal;
     assert_int_equal(journal_open(&options, &journal, &why), JOURNAL_OK);

@@ -125,30 +125,98 @@ static void a_full_disk_loses_nothing(void **state)
     assert_int_equal(told.seen, 4000 + event_count);
 }
 
-/* Broken: records would be passed over after a journal was restored from a copy or begun anew; or
- * nobody would be told that it went back. */
-static void a_journal_that_went_back_is_told_and_a_new_one_is_taken(void **state)
+static const char *first_file(void)
+{
+    return path_in(world.journals[0], "journal-0-00000001.jwbj");
+}
+
+static struct bytes keep_file(const char *path)
+{
+    static uint8_t storage[1 << 16];
+    struct bytes file = read_file(path);
+    assert_true(file.len <= sizeof storage);
+    memcpy(storage, file.data, file.len);
+    return bytes_of(storage, file.len);
+}
+
+/* Opens a journal that can't be gone on with, as a gateway does that knows this log (or none). */
+static struct journal *open_left(const char *log, enum journal_error expected)
+{
+    const struct journal_options options = {world.journals[0], 0, 1, 1 << 20, 65536, log};
+    struct journal *journal;
+    why = (struct buf)BUF_OVER(why_storage);
+    assert_int_equal(journal_open(&options, &journal, &why), expected);
+    return journal;
+}
+
+/* Broken: what is answered after a journal came back from a backup would be passed over up to where
+ * the log had got. The log had got further in the same file, or in a later one; whoever leads it
+ * has seen that, or begins now. */
+static void a_journal_that_came_back_from_a_backup_begins_anew(void **state)
+{
+    for (unsigned round = 0; round < 4; round++) {
+        const bool later_file = round & 1, restarted = round & 2;
+        each_begins(state);
+        struct sequencer *sequencer = start();
+        journal_with(0, 0, 0, 10);
+        struct bytes copy = keep_file(first_file());
+        struct journal *journal = open_journal_sized(0, 0, later_file ? 100 : 1 << 20);
+        write_records(journal, 0, 10, 15);
+        wait_until_synced(journal);
+        write_records(journal, 0, 15, 20);
+        journal_close(&journal);
+        wait_for_size(sequencer, 20);
+        if (restarted)
+            sequencer_stop(&sequencer);
+        write_file(first_file(), copy);
+        for (unsigned number = 2; number < 4; number++) {
+            char name[JOURNAL_FILE_NAME_BYTES_MAX];
+            journal_file_name_write(0, number, name);
+            unlink(path_in(world.journals[0], name));
+        }
+        journal = open_left(world.log, JOURNAL_ERR_DAMAGED);
+        assert_non_null(strstr(buf_cstr(&why), "00000001.jwbj: an older copy"));
+        if (restarted)
+            sequencer = start();
+        write_records(journal, 0, 20, 60);
+        wait_for_size(sequencer, 60);
+        journal_close(&journal);
+        journal_with(0, 0, 60, 70); /* and is gone on with */
+        wait_for_size(sequencer, 70);
+        wait_for_trouble("");
+        stop_and_assert(&sequencer, (const uint64_t[]){70, 0, 0, 0}, 0);
+    }
+}
+
+/* Broken: an older copy that was written to without a look at the log would be taken up where the
+ * log had got, what lies before that would be passed over, and nobody would be told any more. */
+static void an_older_copy_that_has_grown_is_told_until_it_is_gone(void **state)
 {
     (void)state;
-    static uint8_t storage[1 << 16];
-    const char *path = path_in(world.journals[0], "journal-0-00000001.jwbj");
     journal_with(0, 0, 0, 10);
-    struct bytes file = read_file(path);
-    memcpy(storage, file.data, file.len);
-    struct bytes copy = bytes_of(storage, file.len);
+    struct bytes copy = keep_file(first_file());
     journal_with(0, 0, 10, 20);
     struct sequencer *sequencer = start();
     wait_for_size(sequencer, 20);
-    write_file(path, copy);
+    write_file(first_file(), copy);
     wait_for_trouble("is shorter than what the log has of it: the journal went back");
-    unlink(path);
+    struct journal *journal = open_left(NULL, JOURNAL_OK);
+    write_records(journal, 0, 30, 90);
+    journal_close(&journal);
+    for (int restart = 0; restart < 2; restart++) {
+        wait_for_trouble("is not what the log has of it: the journal went back");
+        journal_with(1, 0, (uint64_t)restart * 5, (uint64_t)restart * 5 + 5);
+        wait_for_size(sequencer, 25 + 5 * (uint64_t)restart);
+        sequencer_stop(&sequencer);
+        told.trouble[0] = 0;
+        sequencer = start();
+    }
+    wait_for_trouble("the journal went back");
+    assert_int_equal(rename(first_file(), path_in(temp_folder(), "elsewhere")), 0);
     wait_for_trouble("");
     journal_with(0, 0, 20, 25);
-    wait_for_size(sequencer, 20);
-    sequencer_stop(&sequencer);
-    sequencer = start();
-    wait_for_size(sequencer, 25);
-    stop_and_assert(&sequencer, (const uint64_t[]){25, 0, 0, 0}, 0);
+    wait_for_size(sequencer, 35);
+    stop_and_assert(&sequencer, (const uint64_t[]){25, 0, 10, 0}, 0);
 }
 
 /* Broken: gateways that reach a folder by different paths would take its records twice. */
@@ -370,7 +438,8 @@ int main(void)
         TEST(a_gap_in_the_events_is_not_passed_over),
         TEST(a_registry_that_is_another_is_not_taken_from),
         TEST(a_full_disk_loses_nothing),
-        TEST(a_journal_that_went_back_is_told_and_a_new_one_is_taken),
+        TEST(a_journal_that_came_back_from_a_backup_begins_anew),
+        TEST(an_older_copy_that_has_grown_is_told_until_it_is_gone),
         TEST(a_journal_is_the_same_by_any_path),
         TEST(a_folder_that_is_named_twice_is_taken_once),
         TEST(a_copy_of_a_journal_is_told_and_not_taken),
