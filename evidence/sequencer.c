@@ -13,6 +13,8 @@
 #define SENTENCE_BYTES_MAX 512
 #define RETRY_MS           200     /* after what could not be written or opened */
 #define LOOK_UP_GRACE_US   1000000 /* in which an event of another's log may not be there yet */
+/* In which who writes the log takes something of our journals, if they have news; and 5 looks. */
+#define TAKEN_GRACE_US 5000000
 /* Events of one turn, so that an import does not keep the journals waiting. */
 #define EVENT_READS_MAX 16
 _Static_assert(2 * EVENT_READS_MAX * SEQUENCER_EVENTS_MAX <= BATCH_RECORDS_MAX,
@@ -79,6 +81,12 @@ __attribute__((format(printf, 3, 4))) static void set_trouble(struct sequencer *
 static void clear_trouble(struct sequencer *s, enum trouble trouble)
 {
     s->troubles[trouble][0] = 0;
+}
+
+/* What was written into its place. */
+static void end_trouble(struct sequencer *s, enum trouble trouble, const struct buf *text)
+{
+    s->troubles[trouble][text->len < SENTENCE_BYTES_MAX ? text->len : SENTENCE_BYTES_MAX - 1] = 0;
 }
 
 static void tell_trouble(struct sequencer *s)
@@ -207,7 +215,7 @@ static void take_journals(struct sequencer *s)
     uint64_t now_us = clock_mono_us();
     reader_open(s); /* there is nothing to read before the first commit */
     sources_take(s->sources, s->log, s->reader, &s->batch, &trouble);
-    trouble.data[trouble.len < trouble.cap ? trouble.len : trouble.cap - 1] = 0;
+    end_trouble(s, TROUBLE_JOURNALS, &trouble);
     if (!s->batch.full)
         s->look_us = now_us + s->options.checkpoint_ms * UINT64_C(1000);
 }
@@ -313,6 +321,35 @@ static enum tlog_error lead(struct sequencer *s, struct buf *why)
     return TLOG_OK;
 }
 
+/* Who writes another's log must know our journals: nobody else can tell that it does not. */
+static void watch_journals(struct sequencer *s, size_t cursor_count)
+{
+    const uint64_t look_us = s->options.checkpoint_ms * UINT64_C(1000);
+    struct buf trouble = BUF_OVER(s->troubles[TROUBLE_JOURNALS]);
+    if (clock_mono_us() < s->look_us || s->options.journal_count == 0)
+        return;
+    s->look_us = clock_mono_us() + look_us;
+    s->since_us = sources_wait(s->sources, s->cursors, cursor_count, &trouble);
+    if (s->since_us && clock_mono_us() - s->since_us > TAKEN_GRACE_US + 5 * look_us)
+        buf_printf(&trouble,
+                   "%s: whoever writes this log takes nothing of %s: it must be in the "
+                   "evidence.others of every gateway that shares the log, and readable by it",
+                   s->folder, s->options.journals[0]);
+    end_trouble(s, TROUBLE_JOURNALS, &trouble);
+}
+
+static void follow_events(struct sequencer *s, uint64_t position, uint64_t size)
+{
+    const uint64_t number = position - 1;
+    if (s->taken.number == number || look_up_event(s, number, size))
+        s->found_us = clock_mono_us();
+    else if (clock_mono_us() - s->found_us < LOOK_UP_GRACE_US)
+        return; /* its writer was faster: at the next look */
+    else
+        tell_no_event(s);
+    s->events_logged = number;
+}
+
 /* Reads how far another has got. */
 static void follow(struct sequencer *s)
 {
@@ -320,19 +357,13 @@ static void follow(struct sequencer *s)
     struct merkle_hash root;
     size_t count = TLOG_CURSORS_MAX;
     if (!reader_open(s) || tlog_read_state(s->reader, &size, &root, s->cursors, &count) != TLOG_OK)
-        return; /* it is just being made, or replaced; its writer tells if it is worse */
-    s->counters.size = size;
+        count = 0; /* it is just being made, or replaced; its writer tells if it is worse */
+    else
+        s->counters.size = size;
     for (size_t i = 0; i < count; i++)
-        if (strcmp(s->cursors[i].source, SEQUENCER_REGISTRY) == 0 && s->cursors[i].position) {
-            const uint64_t number = s->cursors[i].position - 1;
-            if (s->taken.number == number || look_up_event(s, number, size))
-                s->found_us = clock_mono_us();
-            else if (clock_mono_us() - s->found_us < LOOK_UP_GRACE_US)
-                continue; /* its writer was faster: at the next look */
-            else
-                tell_no_event(s);
-            s->events_logged = number;
-        }
+        if (strcmp(s->cursors[i].source, SEQUENCER_REGISTRY) == 0 && s->cursors[i].position)
+            follow_events(s, s->cursors[i].position, size);
+    watch_journals(s, count);
 }
 
 /* False: not before RETRY_MS again. */

@@ -18,7 +18,7 @@
 
 struct sequencer;
 
-#define SEQUENCER_FOLDERS_MAX 16
+#define SEQUENCER_FOLDERS_MAX 33
 #define SEQUENCER_EVENTS_MAX  64
 /* The events' source in the log. Their positions are their numbers; its cursor is therefore that of
  * the next event: the last one's number and 1. */
@@ -34,8 +34,10 @@ struct sequencer_events {
 };
 
 struct sequencer_options {
-    const char *folder;                          /* the log's */
-    const char *journals[SEQUENCER_FOLDERS_MAX]; /* folders; borrowed for ever */
+    const char *folder; /* the log's */
+    /* Folders; borrowed for ever. The first is this process's own: when another that writes the log
+     * takes nothing of it, this is trouble here. */
+    const char *journals[SEQUENCER_FOLDERS_MAX];
     size_t journal_count;
     struct note_signer signer;
     unsigned poll_ms; /* between looks at the registry, and at the lock of another's log */
@@ -83,7 +85,9 @@ struct sequencer_counters {
     _Atomic uint64_t entries, commits, failures; /* this sequencer's */
     _Atomic uint64_t size;                       /* of the log, also when it is another's */
     _Atomic uint64_t checkpoint_us; /* monotonic time of the last commit; 0: none yet */
-    _Atomic uint64_t lag_us; /* age of the oldest record that was found and is not committed */
+    /* age of the oldest record that was found and is not committed; of another's log: since it has
+     * taken nothing of a journal of ours that has more */
+    _Atomic uint64_t lag_us;
 };
 /* Any thread. lag_us is as of this call. */
 const struct sequencer_counters *sequencer_counters(const struct sequencer *sequencer);

@@ -77,6 +77,8 @@ struct source {
     uint64_t at;     /* where its next record begins; 0: not looked up yet */
     char name[JOURNAL_SOURCE_BYTES_MAX];
     unsigned next, last; /* files that are there: the first from `number` on, the last; 0: none */
+    /* another's log: its cursor, and since when that has stood still with news behind it, or 0 */
+    uint64_t cursor, since_us;
 };
 
 struct sources {
@@ -462,4 +464,53 @@ void sources_take(struct sources *s, struct tlog *log, struct tlog_reader *reade
             s->sources[i].number = 0; /* looked up again: it may be begun anew meanwhile */
             s->sources[i].at = 0;
         }
+}
+
+/* ---- another's log -------------------------------------------------------------------------- */
+
+/* Has a journal that is open more, synced, than the log has of it? Sets the log's cursor. */
+static bool has_news(struct source *source, int folder, const struct tlog_cursor *cursors,
+                     size_t count, uint64_t *cursor)
+{
+    char name[JOURNAL_FILE_NAME_BYTES_MAX], text[JOURNAL_SOURCE_BYTES_MAX];
+    struct index_journal_file file;
+    uint64_t position;
+    *cursor = 0;
+    if (journal_progress(folder, source->loop_index, &position) || position == UINT64_MAX ||
+        journal_position_octet(position) <= JOURNAL_HEADER_BYTES)
+        return false;
+    journal_file_name_write(source->loop_index, journal_position_number(position), name);
+    if (index_journal_open(folder, name, &file) != INDEX_JOURNAL_OPEN)
+        return false;
+    close(file.descriptor);
+    journal_source_write(&file.header, text);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(cursors[i].source, text) == 0)
+            *cursor = cursors[i].position;
+    return *cursor < position;
+}
+
+uint64_t sources_wait(struct sources *s, const struct tlog_cursor *cursors, size_t count,
+                      struct buf *trouble)
+{
+    const uint64_t now_us = clock_mono_us();
+    uint64_t since_us = 0, cursor;
+    s->trouble = trouble;
+    list_folder(s, 0);
+    int folder = open(s->folders[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (struct source *source = s->sources; folder >= 0 && source < s->sources + s->count;
+         source++) {
+        if (source->folder != 0)
+            continue;
+        if (!has_news(source, folder, cursors, count, &cursor))
+            source->since_us = 0;
+        else if (!source->since_us || cursor != source->cursor)
+            source->since_us = now_us;
+        source->cursor = cursor;
+        if (source->since_us && (!since_us || source->since_us < since_us))
+            since_us = source->since_us;
+    }
+    if (folder >= 0)
+        close(folder);
+    return since_us;
 }

@@ -40,5 +40,9 @@ void sources_rewind(struct sources *sources);
  * is taken all the same. */
 void sources_take(struct sources *sources, struct tlog *log, struct tlog_reader *reader,
                   struct batch *batch, struct buf *trouble);
+/* Of another's log, with these cursors: since when (monotonic) it takes nothing of a journal of the
+ * first folder that has news; 0: it takes them all. */
+uint64_t sources_wait(struct sources *sources, const struct tlog_cursor *cursors, size_t count,
+                      struct buf *trouble);
 
 #endif

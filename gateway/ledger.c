@@ -199,11 +199,11 @@ static size_t list_folders(struct ledger *ledger, const char *folders[SEQUENCER_
     if (!*config->evidence_log)
         return n; /* of its own: others have theirs */
     ledger->others = check_strdup(config->evidence_others);
-    for (char *rest = ledger->others, *folder; n < SEQUENCER_FOLDERS_MAX;)
-        if ((folder = strsep(&rest, ":")) == NULL)
-            break;
-        else if (*folder)
+    for (char *rest = ledger->others, *folder; (folder = strsep(&rest, ":")) != NULL;)
+        if (*folder) {
+            CHECK(n < SEQUENCER_FOLDERS_MAX); /* the configuration's rule */
             folders[n++] = folder;
+        }
     return n;
 }
 

@@ -16,12 +16,12 @@ bool looked_read_time(struct bytes text, int64_t *time)
     return form_decode(text, '+', &decoded, &plain) && civil_read_timestamp(plain, time);
 }
 
-/* The configuration's are copied: it may be replaced meanwhile. */
 size_t looked_folders(struct operation *op, const char *folders[LOOKED_FOLDERS_MAX])
 {
-    struct bytes rest = bytes_str(op->home->settings->config->evidence_others);
+    const struct config *config = op->home->gateway->started_with->config;
+    struct bytes rest = bytes_str(config->evidence_others);
     size_t count = 0;
-    folders[count++] = op->home->gateway->started_with->config->evidence_folder;
+    folders[count++] = config->evidence_folder;
     while (rest.len && count < LOOKED_FOLDERS_MAX) {
         const uint8_t *colon = memchr(rest.data, ':', rest.len);
         size_t len = colon ? (size_t)(colon - rest.data) : rest.len;

@@ -178,6 +178,14 @@ static bool are_absolute(const char *paths)
     return true;
 }
 
+static size_t count_paths(const char *paths)
+{
+    size_t count = *paths != 0;
+    for (const char *at = paths; (at = strchr(at, ':')) != NULL; at++)
+        count++;
+    return count;
+}
+
 /* The rules across keys: which member is at fault, and what is wrong with it; NULL: nothing. */
 static const char *broken_rule(const struct config *config, size_t *offset)
 {
@@ -214,6 +222,8 @@ static const char *broken_rule(const struct config *config, size_t *offset)
     *offset = MEMBER(evidence, others);
     if (!are_absolute(config->evidence_others))
         return "evidence.others must be absolute paths with colons between them";
+    if (count_paths(config->evidence_others) > 32)
+        return "evidence.others names more than 32 folders";
     return NULL;
 }
 

@@ -34,6 +34,29 @@ async function pair(t, others) {
   return { site, gateways, start, verify, times, allOnce, folder };
 }
 
+test('a gateway whose journals nobody takes into the log says so, and they are taken when its folder is known', async (t) => {
+  const { site, gateways, start, verify, times, allOnce, folder } =
+    await pair(t, (of, name) => (name === 'second' ? of('gateway') : '""'));
+  const { second } = gateways;
+  await verify('second');
+  const line = await second.waitForLog((l) => l.event === 'the evidence log is in trouble');
+  assert.ok(line.why.includes(`takes nothing of ${folder('second')}: it must be in the evidence.others of every gateway`), line.why);
+  assert.deepEqual(await times(), Array(20).fill(0));
+  assert.equal(await second.metric('log_trouble'), 1);
+  assert.ok(await second.metric('log_lag_seconds') > 5);
+  site.config('gateway', { evidence: { log: site.path('log'), checkpoint_ms: 50, others: folder('second') } });
+  gateways.gateway.child.kill('SIGHUP');
+  const warning = await gateways.gateway.waitForLog((l) => l.event === 'changes that need a restart');
+  assert.match(warning.keys, /evidence\.others/);
+  await gateways.gateway.stop('SIGKILL');
+  await start('gateway');
+  for (const name of ['gateway', 'second']) await verify(name);
+  await allOnce();
+  for (const name of ['gateway', 'second'])
+    await until(() => gateways[name].metric('log_trouble'), (trouble) => trouble === 0);
+  assert.equal((await site.tryJwb('evidence', 'verify')).code, 0);
+});
+
 test('gateways with one configuration, which names all folders and links to them, have all in the log once', async (t) => {
   const world = await pair(t, (folder) => [folder('gateway'), folder('second'), folder('gateway'), `${folder('second')}-link`].join(':'));
   const { gateways, site } = world;

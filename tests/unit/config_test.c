@@ -298,6 +298,12 @@ static void rules_across_keys_hold(void **state)
                          "most 35 characters";
     assert_refused(RULES_KEPT "code: {prefix: 'http://x.example/v#'}\n", prefix);
     assert_refused(RULES_KEPT "code: {prefix: 'https://a-host-too-long-for.example/v#'}\n", prefix);
+    char yaml[256], others[] = "/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:"
+                               "/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1:/1";
+    snprintf(yaml, sizeof yaml, RULES_KEPT "evidence: {others: '%s'}\n", others);
+    config_destroy((struct config *[]){read_good(yaml)});
+    snprintf(yaml, sizeof yaml, RULES_KEPT "evidence: {others: '%s:/2'}\n", others);
+    assert_refused(yaml, ":3: evidence.others names more than 32 folders");
 }
 
 /* Broken: --print-config would show what can't be used as a configuration, or means another one. */

@@ -99,6 +99,33 @@ static void one_leads_and_the_other_follows_and_takes_over(void **state)
     stop_and_assert(&second, (const uint64_t[]){10, 0, 10, 0}, 9);
 }
 
+/* Broken: a gateway whose journals the log's writer does not know would answer for ever on evidence
+ * that is in no log, and nobody would learn of it. */
+static void a_follower_tells_that_its_journals_are_not_taken(void **state)
+{
+    (void)state;
+    const char *known = world.journals[0];
+    world.journals[0] = world.journals[1] = temp_folder();
+    event_count = 3;
+    struct sequencer *first = start();
+    wait_for_size(first, 3);
+    world.journals[0] = known;
+    struct journal *journal = open_journal(0, 0);
+    struct sequencer *second = start();
+    write_records(journal, 0, 0, 10);
+    while (sequencer_counters(second)->lag_us == 0)
+        sched_yield();
+    assert_int_equal(told.troubles, 0); /* not at once */
+    wait_for_trouble("whoever writes this log takes nothing of");
+    assert_true(trouble_has(known));
+    assert_true(sequencer_counters(second)->lag_us > 5000000);
+    sequencer_stop(&first); /* the second takes over */
+    wait_for_size(second, 13);
+    wait_for_trouble("");
+    journal_close(&journal);
+    stop_and_assert(&second, (const uint64_t[]){10, 0, 0, 0}, 3);
+}
+
 static void append_to(const char *path, struct bytes octets)
 {
     int file = open(path, O_WRONLY | O_APPEND);
@@ -160,6 +187,7 @@ int main(void)
         TEST(journals_that_grow_are_followed),
         TEST(killed_at_any_moment_it_goes_on_where_the_log_ended),
         TEST(one_leads_and_the_other_follows_and_takes_over),
+        TEST(a_follower_tells_that_its_journals_are_not_taken),
         TEST(a_torn_end_is_waited_for),
         TEST(only_what_is_synced_is_taken),
     };
