@@ -19,6 +19,7 @@
 #include "evidence/journal_layout.h"
 
 #define NAME_BYTES_MAX JOURNAL_FILE_NAME_BYTES_MAX
+#define RETRY_US       500000 /* after a sync for which there was no room */
 
 struct journal {
     struct journal_options options;
@@ -34,7 +35,8 @@ struct journal {
     uint64_t turn_records;
 
     struct journal_counters counters;
-    _Atomic bool sync_failed; /* for good */
+    _Atomic bool write_failed; /* the last one */
+    _Atomic bool sync_failed;  /* the last one; nothing is written until it is made good */
 
     /* under the lock; the file is written by the loop and synced by the thread, unlocked */
     pthread_t syncer;
@@ -42,8 +44,12 @@ struct journal {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int file;
-    int full_file;       /* the one before, to be synced and closed; -1: none */
+    int full_file; /* the one before, to be synced and closed; -1: none */
+    unsigned full_number;
+    uint64_t full_bytes;
     uint64_t written;    /* the position behind the last write */
+    uint64_t synced;     /* the position up to which all is durable */
+    uint64_t retry_us;   /* when a failed sync is tried again; 0: never */
     uint64_t waiting_us; /* monotonic time of the first write since the last sync began; 0: none */
     uint64_t syncing_us; /* of the oldest write that the running sync is to cover; 0: none */
     bool closing;
@@ -61,18 +67,27 @@ static void unlock(struct journal *j)
     CHECK(pthread_mutex_unlock(&j->lock) == 0);
 }
 
-/* Waits, locked, until something is to be synced; false when the journal closes and nothing is.
- * Half of sync_ms goes by before a sync begins, so that it covers many writes; the rest is the
- * disk's. */
+/* Monotonic time of the next sync; 0: there is nothing to be synced. Half of sync_ms goes by before
+ * it begins, so that it covers many writes; the rest is the disk's. */
+static uint64_t sync_due_us(const struct journal *j)
+{
+    if (j->sync_failed)
+        return j->retry_us;
+    if (j->full_file >= 0 || (j->waiting_us && j->closing))
+        return 1;
+    return j->waiting_us ? j->waiting_us + j->options.sync_ms * (uint64_t)500 : 0;
+}
+
+/* Waits, locked, until something is to be synced; false when the journal closes and nothing is. */
 static bool wait_for_writes(struct journal *j)
 {
     for (;;) {
-        uint64_t due_us = j->waiting_us + j->options.sync_ms * (uint64_t)500;
-        if (j->full_file >= 0 || (j->waiting_us && (j->closing || clock_mono_us() >= due_us)))
+        const uint64_t due_us = sync_due_us(j);
+        if (due_us && clock_mono_us() >= due_us)
             return true;
         if (j->closing)
             return false;
-        if (j->waiting_us) {
+        if (due_us) {
             struct timespec due = {(time_t)(due_us / 1000000), (long)(due_us % 1000000 * 1000)};
             pthread_cond_timedwait(&j->changed, &j->lock, &due);
         } else {
@@ -88,36 +103,69 @@ static bool progress_put(struct journal *j, uint64_t position)
     return pwrite(j->lock_descriptor, &little, sizeof little, 0) == (ssize_t)sizeof little;
 }
 
+static bool rewrite(struct journal *j, unsigned number, uint64_t end)
+{
+    const bool partly = journal_position_number(j->synced) == number;
+    char name[NAME_BYTES_MAX];
+    journal_file_name_write(j->options.loop_index, number, name);
+    return journal_file_rewrite(j->folder_descriptor, name,
+                                partly ? journal_position_octet(j->synced) : 0, end);
+}
+
+/* After a failed sync the kernel may have forgotten what it could not write, and the next sync says
+ * nothing of that: all that is not known to be durable is written once more where it is. */
+static bool rewrite_unsynced(struct journal *j, uint64_t written, bool full)
+{
+    const unsigned number = full ? j->full_number + 1 : journal_position_number(written);
+    const bool begun = journal_position_number(written) != number; /* it has its header alone */
+    return (!full || rewrite(j, j->full_number, j->full_bytes)) &&
+           rewrite(j, number, begun ? JOURNAL_HEADER_BYTES : journal_position_octet(written));
+}
+
+static bool sync_files(struct journal *j, int file, int full_file)
+{
+    return fdatasync(file) == 0 &&
+           (full_file < 0 || (fdatasync(full_file) == 0 &&
+                              fsync(j->folder_descriptor) == 0)); /* the new file's name */
+}
+
+/* Where there was no room there may be again; what a disk could not do is for good. */
+static void sync_done(struct journal *j, bool ok, uint64_t written)
+{
+    const bool room = errno != ENOSPC && errno != EDQUOT;
+    j->sync_failed = !ok;
+    j->retry_us = ok || room ? 0 : clock_mono_us() + RETRY_US;
+    if (ok)
+        j->synced = written;
+    *(ok ? &j->counters.syncs : &j->counters.failures) += 1;
+}
+
 static void *sync_writes(void *argument)
 {
     struct journal *j = argument;
     lock(j);
     while (wait_for_writes(j)) {
-        int file = j->file, full_file = j->full_file;
-        uint64_t written = j->written;
+        const int file = j->file, full_file = j->full_file;
+        const uint64_t written = j->written;
         if (!j->syncing_us)
             j->syncing_us = j->waiting_us;
         j->waiting_us = 0;
         unlock(j);
-        bool ok = fdatasync(file) == 0;
-        if (full_file >= 0) {
-            ok &= fdatasync(full_file) == 0;
-            ok &= fsync(j->folder_descriptor) == 0; /* the new file's name */
-            close(full_file);
-        }
+        bool ok = (!j->sync_failed || rewrite_unsynced(j, written, full_file >= 0)) &&
+                  sync_files(j, file, full_file);
+        const int cause = errno;
         bool told = ok && progress_put(j, written);
         lock(j);
-        if (full_file >= 0)
+        if (ok && full_file >= 0) {
+            close(full_file);
             j->full_file = -1;
-        if (ok) {
-            j->syncing_us = 0;
-            j->counters.syncs++;
-            if (!told && !j->waiting_us && !j->closing) /* tried again with the next sync */
-                j->waiting_us = clock_mono_us();
-        } else {
-            j->sync_failed = true;
-            j->counters.failures++;
         }
+        if (ok)
+            j->syncing_us = 0;
+        if (ok && !told && !j->waiting_us && !j->closing) /* tried again with the next sync */
+            j->waiting_us = clock_mono_us();
+        errno = cause;
+        sync_done(j, ok, written);
     }
     unlock(j);
     return NULL;
@@ -337,7 +385,7 @@ static bool file_open(struct journal *j, bool *left, struct buf *why)
         return tell(j, name, "can't be made", why);
     if (fdatasync(j->file) != 0 || fsync(j->folder_descriptor) != 0)
         return tell(j, name, "can't be synced", why);
-    j->written = journal_position(j->number, j->file_bytes);
+    j->written = j->synced = journal_position(j->number, j->file_bytes);
     return progress_put(j, j->written) || tell(j, "", "the lock can't be written", why);
 }
 
@@ -376,7 +424,7 @@ void journal_close(struct journal **journal)
         unlock(j);
         CHECK(pthread_join(j->syncer, NULL) == 0);
     }
-    const int descriptors[] = {j->file, j->folder_descriptor, j->lock_descriptor};
+    const int descriptors[] = {j->file, j->full_file, j->folder_descriptor, j->lock_descriptor};
     for (size_t i = 0; i < sizeof descriptors / sizeof *descriptors; i++)
         if (descriptors[i] >= 0)
             close(descriptors[i]);
@@ -401,14 +449,20 @@ enum journal_error journal_append(struct journal *j, const struct journal_record
     return JOURNAL_OK;
 }
 
-/* After a failure nothing is written any more, until the journal is opened anew. */
-static bool sync_done(struct journal *j, bool ok)
+/* Without a thread of its own the loop syncs, and tries again, when it writes. */
+static bool sync_now(struct journal *j, bool folder_too)
 {
-    if (ok)
-        j->counters.syncs++;
-    else
-        j->sync_failed = true;
+    const uint64_t written = journal_position(j->number, j->file_bytes);
+    bool ok = (!j->sync_failed || rewrite_unsynced(j, written, false)) && fdatasync(j->file) == 0 &&
+              (!folder_too || fsync(j->folder_descriptor) == 0);
+    sync_done(j, ok, written);
     return ok;
+}
+
+/* False: nothing can be written, or not yet. */
+static bool sync_is_good(struct journal *j)
+{
+    return !j->sync_failed || (j->options.sync_ms == 0 && j->retry_us && sync_now(j, true));
 }
 
 /* Goes on to the next file, unless the one before is still being synced: then this one grows over
@@ -420,16 +474,21 @@ static bool file_follow(struct journal *j)
     unlock(j);
     if (busy)
         return true;
+    const uint64_t full_bytes = j->file_bytes;
     int file = file_begin(j);
     if (file < 0)
         return false;
     if (j->options.sync_ms == 0) { /* what is in the full one is synced already */
         close(j->file);
         j->file = file;
-        return sync_done(j, fsync(j->folder_descriptor) == 0);
+        bool ok = fsync(j->folder_descriptor) == 0;
+        sync_done(j, ok, journal_position(j->number, j->file_bytes));
+        return ok;
     }
     lock(j);
     j->full_file = j->file;
+    j->full_number = j->number - 1;
+    j->full_bytes = full_bytes;
     j->file = file;
     pthread_cond_signal(&j->changed);
     unlock(j);
@@ -444,7 +503,7 @@ static bool cut_off(struct journal *j)
 
 static bool write_whole(struct journal *j, struct bytes turn)
 {
-    if (j->sync_failed || (j->cut_owed && !cut_off(j)))
+    if (!sync_is_good(j) || (j->cut_owed && !cut_off(j)))
         return false;
     if (j->file_bytes > JOURNAL_HEADER_BYTES &&
         j->file_bytes + turn.len > j->options.file_bytes_max && !file_follow(j))
@@ -469,11 +528,11 @@ enum journal_error journal_write(struct journal *j)
         return JOURNAL_OK;
     buf_init(&j->turn, j->turn.data, j->turn.cap);
     j->turn_records = 0;
-    if (!write_whole(j, turn) ||
-        (j->options.sync_ms == 0 && !sync_done(j, fdatasync(j->file) == 0))) {
+    j->write_failed = !write_whole(j, turn);
+    if (j->write_failed)
         j->counters.failures++;
+    if (j->write_failed || (j->options.sync_ms == 0 && !sync_now(j, false)))
         return JOURNAL_ERR_WRITE;
-    }
     j->counters.records += records;
     j->counters.writes++;
     if (j->options.sync_ms == 0) {
@@ -491,6 +550,19 @@ enum journal_error journal_write(struct journal *j)
     return JOURNAL_OK;
 }
 
+bool journal_try(struct journal *j)
+{
+    uint8_t storage[JOURNAL_RECORD_BYTES_MAX];
+    struct buf nothing = BUF_OVER(storage);
+    journal_removed_write(sizeof storage, &nothing);
+    j->write_failed = !write_whole(j, buf_bytes(&nothing));
+    if (!j->write_failed) {
+        j->file_bytes -= nothing.len;
+        cut_off(j);
+    }
+    return !j->write_failed;
+}
+
 const struct journal_counters *journal_counters(const struct journal *journal)
 {
     struct journal *j =
@@ -498,6 +570,7 @@ const struct journal_counters *journal_counters(const struct journal *journal)
     lock(j);
     uint64_t since_us = j->syncing_us ? j->syncing_us : j->waiting_us;
     j->counters.unsynced_us = since_us ? clock_mono_us() - since_us + 1 : 0; /* 0 is none */
+    j->counters.failing = j->sync_failed || j->write_failed;
     unlock(j);
     return &j->counters;
 }

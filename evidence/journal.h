@@ -127,10 +127,15 @@ void journal_close(struct journal **journal);
 enum journal_error journal_append(struct journal *journal, const struct journal_record *record);
 /* Writes what was appended since the last call, whole or not at all. After JOURNAL_ERR_WRITE the
  * buffer is empty and the file as it was; the next call tries again. After a failed sync every call
- * fails until the journal is opened anew, because the kernel forgets which pages it could not
- * write. A full file is followed by the next one, but not before the one before it is synced. With
+ * fails, because the kernel forgets which pages it could not write. If there was no room (ENOSPC,
+ * EDQUOT) what it did not vouch for is read back, written again and synced until that succeeds;
+ * any other failure, or records that can't be read back, is for good, until the journal is opened
+ * anew. A full file is followed by the next one, but not before the one before it is synced. With
  * sync_ms 0 what was written is durable when this returns JOURNAL_OK. */
 enum journal_error journal_write(struct journal *journal);
+/* Could a turn be written now? Writes what readers pass over, and cuts it off again. For who waits
+ * for room and is asked nothing meanwhile. */
+bool journal_try(struct journal *journal);
 
 /* ---- what lies on disk ---- */
 
@@ -202,8 +207,9 @@ enum journal_error journal_remove(const char *path,
 struct journal_counters {
     _Atomic uint64_t records, writes, syncs, failures, torn_bytes;
     _Atomic uint64_t unsynced_us; /* age of the oldest write that no sync has covered; 0: none */
+    _Atomic bool failing;         /* it can't be written: the last write or sync failed */
 };
-/* Any thread. unsynced_us is as of this call. */
+/* Any thread. unsynced_us and failing are as of this call. */
 const struct journal_counters *journal_counters(const struct journal *journal);
 
 #endif

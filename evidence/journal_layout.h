@@ -42,6 +42,10 @@ void journal_source_write(const struct journal_header *header,
  * read, which its sequencer tells. */
 uint64_t journal_logged(const char *log, const struct journal_header *header);
 
+/* Writes a file's octets from..to again as they are: whole records, from 0 with the header. False:
+ * errno says why; EIO when they are not there as they were written. */
+bool journal_file_rewrite(int folder, const char *name, uint64_t from, uint64_t to);
+
 /* `out` overflows when there is no room, and is as long as it was. */
 void journal_record_write(const struct journal_record *record, struct buf *out);
 /* The record at the beginning of `from`: its octets, or 0 when there is no whole one. A kind that

@@ -148,6 +148,8 @@ void gateway_loop_close(struct gateway_loop *home)
 {
     if (!http_detach(&home->http))
         home->loop_is_left = true; /* with the connections that outlived it */
+    if (home->loop)
+        loop_timer_stop(&home->try_timer);
     if (home->cache)
         cache_destroy(&home->cache);
     registry_reader_destroy(&home->reader);

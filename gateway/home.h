@@ -111,6 +111,7 @@ struct gateway_loop {
     bool signing_fails; /* told in the log */
 
     struct loop_task record_task; /* writes this turn's evidence */
+    struct loop_timer try_timer;  /* runs while that fails */
     struct operation *recording, **recording_tail;
     uint64_t next_request_id;
     struct registry_catalogue_entry *types[GATEWAY_CATALOGUE_MAX];

@@ -275,6 +275,17 @@ static void record_is_written(struct operation *op, bool written)
                        written ? op->refusal_reason : NULL, written ? op->refusal_detail : NULL);
 }
 
+#define TRY_MS 1000
+
+/* A balancer that sends nothing here any more must learn when there is room again. */
+static void try_journal(struct loop_timer *timer)
+{
+    struct gateway_loop *home =
+        (struct gateway_loop *)((char *)timer - offsetof(struct gateway_loop, try_timer));
+    if (!journal_try(home->journal))
+        loop_timer_start(home->loop, timer, TRY_MS);
+}
+
 /* The turn's evidence leaves with one write; then those who waited for it go on. */
 void operation_write_records(struct loop_task *task)
 {
@@ -284,8 +295,11 @@ void operation_write_records(struct loop_task *task)
     bool written = journal_write(home->journal) == JOURNAL_OK;
     home->recording = NULL;
     home->recording_tail = &home->recording;
-    if (!written)
+    if (!written) {
         log_event(LOG_ERROR, "evidence can't be written", LOG_NUMBER("loop", home->index));
+        home->try_timer.fire = try_journal;
+        loop_timer_start(home->loop, &home->try_timer, TRY_MS);
+    }
     while (op) {
         struct operation *next = op->next;
         record_is_written(op, written);

@@ -129,6 +129,16 @@ test('what can not be recorded is not answered, and is again when there is room'
     assert.equal((await records(site)).length, before.length + 1);
     assert.ok(await gateway.metric('evidence_failures_total') > 0);
   }
+  const ready = async () => {
+    const answer = await gateway.request('GET', '/readyz', { internal: true });
+    return [answer.status, answer.json().evidence];
+  };
+  assert.deepEqual(await ready(), [200, 'up']);
+  await limit(gateway, fs.statSync(files(site).at(-1)).size + 40);
+  await gateway.verify(subject.code, inspector);
+  assert.deepEqual(await ready(), [503, 'can\'t be written']);
+  await limit(gateway, 'unlimited');
+  await until(ready, ([status, evidence]) => status === 200 && evidence === 'up'); // though it is asked nothing
   const watch = subject.watch(gateway, inspector);
   for (let round = 0; round < rounds(10); round++) { // in the middle of a turn's records
     await limit(gateway, fs.statSync(files(site).at(-1)).size + 60 * round);

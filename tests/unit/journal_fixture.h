@@ -21,7 +21,8 @@
 static _Atomic int calls_until_fault; /* 1: the next call fails; below: none does */
 static _Atomic int faulted;           /* with this errno; 0: not yet */
 static _Atomic long short_write = -1; /* octets that the next write takes before it fails */
-static _Atomic bool ftruncate_fails, sync_fails, sync_held; /* held: the journal's own thread */
+static _Atomic bool ftruncate_fails, sync_held; /* held: the journal's own thread */
+static _Atomic int sync_fails;                  /* with this errno */
 static pthread_t test_thread;
 static _Atomic bool sync_waits;
 static _Atomic int syncs, folder_syncs;
@@ -68,11 +69,18 @@ int fdatasync(int file)
     }
     sync_waits = false;
     syncs++;
-    return sync_fails || fault_now(EIO) ? -1 : 0;
+    if (sync_fails) {
+        errno = sync_fails;
+        return -1;
+    }
+    return fault_now(EIO) ? -1 : 0;
 }
+
+static _Atomic size_t rewritten; /* octets that were written over, but for a lock's 8 */
 
 ssize_t pwrite(int file, const void *data, size_t len, off_t at)
 {
+    rewritten += len != 8 ? len : 0;
     return fault_now(EIO) ? -1 : syscall(SYS_pwrite64, file, data, len, at);
 }
 

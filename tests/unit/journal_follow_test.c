@@ -36,13 +36,13 @@ static void progress_is_what_was_synced(void **state)
             while (progress_of(folder) != synced)
                 sched_yield();
         sync_held = sync_ms > 0;
-        sync_fails = sync_ms == 0;
+        sync_fails = sync_ms == 0 ? EIO : 0;
         append(journal, 1);
         assert_int_equal(journal_write(journal), sync_ms ? JOURNAL_OK : JOURNAL_ERR_WRITE);
         while (sync_held && !sync_waits)
             sched_yield();
         assert_true(progress_of(folder) == synced);
-        sync_held = sync_fails = false;
+        sync_held = sync_fails = 0;
         journal_close(&journal);
         assert_true(progress_of(folder) == UINT64_MAX);
     }
@@ -207,9 +207,9 @@ static void removing_again_and_beside_damage_is_told(void **state)
     assert_int_equal(journal_remove(path, is_all, NULL, &removed), JOURNAL_ERR_WRITE);
     assert_int_equal(removed, 1);
     calls_until_fault = 0;
-    sync_fails = true;
+    sync_fails = EIO;
     assert_int_equal(journal_remove(path, is_all, NULL, &removed), JOURNAL_ERR_WRITE);
-    sync_fails = false;
+    sync_fails = 0;
     assert_int_equal(journal_remove(path_in(path, "x"), is_all, NULL, &removed), JOURNAL_ERR_OPEN);
     write_file(path, BYTES("SQLite format 3 and much more"));
     assert_int_equal(journal_remove(path, is_all, NULL, &removed), JOURNAL_ERR_DAMAGED);
