@@ -101,7 +101,8 @@ static void go_back_to_3(void)
 {
     registry_reader_destroy(&reader);
     registry_close(&registry);
-    tamper("DROP INDEX objection_open; DROP TABLE offline_scan; ALTER TABLE key_check DROP COLUMN cipher;"
+    tamper("DROP INDEX objection_open; DROP TABLE offline_scan; ALTER TABLE key_check DROP COLUMN "
+           "cipher;"
            "DROP INDEX mandate_open; ALTER TABLE mandate DROP COLUMN issuer;"
            "CREATE UNIQUE INDEX mandate_open ON mandate (agent, giver, kind, coalesce(licence, 0))"
            " WHERE ended IS NULL;"
