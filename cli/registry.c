@@ -74,6 +74,7 @@ static bool next_event(void *context, struct registry_replayed *event, bool *fai
         .has_place = record->place_known,
         .list = record->list,
         .index = record->index,
+        .has_licence = record->licence_known,
         .status = record->status,
         .detail = record->detail,
         .subject = record->subject,
@@ -87,6 +88,7 @@ static bool next_event(void *context, struct registry_replayed *event, bool *fai
         .acting = record->acting,
         .ended = record->result != RESULT_VALID,
     };
+    memcpy(event->licence_reference, record->licence, sizeof event->licence_reference);
     return true;
 }
 
@@ -151,11 +153,13 @@ static void print_replay(const struct registry_replay *r, uint64_t from, uint64_
            "superseded  %llu places\n"
            "in doubt    %llu licences, until their issuer delivers them again\n"
            "lost        %llu licences that the backup does not have: to be delivered again\n"
+           "waiting     %llu holds and %llu statuses, in force with these deliveries\n"
            "renumbered  %llu of the registry's own events\n",
            (unsigned long long)from, (unsigned long long)last, (unsigned long long)r->holds_placed,
            (unsigned long long)r->holds_lifted, (unsigned long long)r->statuses,
            (unsigned long long)r->superseded, (unsigned long long)r->in_doubt,
-           (unsigned long long)r->lost_licences, (unsigned long long)r->renumbered);
+           (unsigned long long)r->lost_licences, (unsigned long long)r->lost_holds,
+           (unsigned long long)r->lost_statuses, (unsigned long long)r->renumbered);
 }
 
 /* Nothing is replayed from a log that contradicts itself. */

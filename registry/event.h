@@ -136,7 +136,8 @@ struct registry_scan {
  *   - what the restored registry was told itself stands: a status where it is the stricter one, a
  *     hold also when the log ended one of its case before;
  *   - places that were given out since are never given out again: new licences go into a new list.
- * Those of lost licences have bits 3, so that their codes are looked up, and told to be unknown.
+ * Those of lost licences have bits 3, so that their codes are looked up, and told to be unknown;
+ *   - the events of a lost licence are kept, and applied to it by whatever adds it again.
  * REFUSED with a sentence: the records have gaps, or are none of a registry's. */
 struct registry_replayed {
     uint64_t number;
@@ -145,6 +146,8 @@ struct registry_replayed {
     bool has_place;
     uint16_t list;
     uint32_t index;
+    bool has_licence;
+    uint8_t licence_reference[REGISTRY_REFERENCE_BYTES];
     uint8_t status, detail;
     struct bytes subject, client, purpose, reference, agency;
     unsigned role;
@@ -160,8 +163,8 @@ struct registry_replay {
     bool (*next)(void *context, struct registry_replayed *event, bool *failed);
     void *context;
     /* told */
-    uint64_t events, holds_placed, holds_lifted, statuses, superseded, in_doubt, lost_licences,
-        renumbered;
+    uint64_t events, holds_placed, holds_lifted, statuses, superseded, in_doubt, renumbered;
+    uint64_t lost_licences, lost_holds, lost_statuses; /* that wait; statuses: other than valid */
 };
 
 #endif

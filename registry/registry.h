@@ -78,8 +78,9 @@ enum registry_holder_kind {
  * displayed there; version, list, index and status are the place's. */
 struct registry_licence {
     uint8_t id[REGISTRY_ID_BYTES]; /* what the interface calls `id`: never the identifier */
-    /* SHA-256(32 random octets kept here || type's code || 0 || issuer's code || 0 || number): how
-     * evidence names it; whoever is shown the random octets can check that. */
+    /* SHA-256(salt || type's code || 0 || issuer's code || 0 || number): how evidence names it. The
+     * salt, 32 octets, is kept here, and follows from the registry's secret and the rest; whoever
+     * is shown it can check that. */
     uint8_t reference[REGISTRY_REFERENCE_BYTES];
     uint8_t holder_id[REGISTRY_ID_BYTES];
     enum registry_holder_kind holder_kind;

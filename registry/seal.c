@@ -71,14 +71,20 @@ enum registry_error seal_open(struct seal *seal, const char *table,
     return error || buf_ok(plain) ? error : REGISTRY_ERR_SEALED;
 }
 
+enum registry_error seal_hash(struct seal *seal, const char *domain, struct bytes text,
+                              uint8_t hash[CRYPTO_HASH_BYTES])
+{
+    const struct bytes parts[] = {bytes_of(domain, strlen(domain) + 1), text};
+    return error_of(seal->crypto->mac_compute(seal->mac, parts, 2, hash));
+}
+
 enum registry_error seal_key(struct seal *seal, const char *domain, struct bytes number,
                              uint8_t key[SEAL_KEY_BYTES])
 {
-    uint8_t hash[CRYPTO_HASH_BYTES];
-    const struct bytes parts[] = {bytes_of(domain, strlen(domain) + 1), number};
-    enum crypto_result result = seal->crypto->mac_compute(seal->mac, parts, 2, hash);
+    uint8_t hash[CRYPTO_HASH_BYTES] = {0};
+    enum registry_error error = seal_hash(seal, domain, number, hash);
     memcpy(key, hash, SEAL_KEY_BYTES);
-    return error_of(result);
+    return error;
 }
 
 enum registry_error seal_random(struct seal *seal, void *out, size_t len)

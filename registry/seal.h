@@ -32,6 +32,9 @@ enum registry_error seal_open(struct seal *seal, const char *table,
 /* What a number is found by; `domain` keeps equal numbers of different meaning apart. */
 enum registry_error seal_key(struct seal *seal, const char *domain, struct bytes number,
                              uint8_t key[SEAL_KEY_BYTES]);
+/* The same, all of it: looks random to whoever has not the secret. */
+enum registry_error seal_hash(struct seal *seal, const char *domain, struct bytes text,
+                              uint8_t hash[CRYPTO_HASH_BYTES]);
 enum registry_error seal_random(struct seal *seal, void *out, size_t len);
 
 #endif

@@ -81,6 +81,7 @@ const char *sqlite_message(const struct sqlite_connection *c);
 #define SEAL_DECISION "action decision"
 #define KEY_HOLDER    "holder number" /* domains of keyed hashes */
 #define KEY_LICENCE   "licence number"
+#define KEY_SALT      "licence salt"
 
 #define LICENCE_SALT_BYTES 32 /* of its reference */
 

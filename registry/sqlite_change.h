@@ -87,6 +87,8 @@ enum change_statement {
     W_MOVE_LICENCE,
     W_MOVE_EVENTS,
     W_OWN_STATUSES,
+    W_OWN_ISSUED,
+    W_LOST_COUNT,
     /* sqlite_replay.c */
     W_REPLAY_EVENT,
     W_REPLAY_NAME,
@@ -94,6 +96,8 @@ enum change_statement {
     W_LICENCE_DOUBT,
     W_LICENCE_DELIVERED,
     W_PLACE_LOST,
+    W_LOST_NEXT,
+    W_LOST_DOUBT,
     W_REPLAY_LIFT,
     W_REPLAY_DECIDE,
     W_REPLAY_CONSENT,
@@ -269,6 +273,13 @@ enum registry_error change_action(struct sqlite_connection *c, struct registry_c
 /* sqlite_reconcile.c */
 enum registry_error change_reconcile(struct sqlite_connection *c, struct registry_change *change,
                                      int64_t now);
+/* sqlite_replay.c: the licence of this reference is here again, as its issuer delivered it with
+ * this source version: what the log has of it, while it was lost, holds. The stricter of both
+ * statuses stands, unless the delivery is the newer one; if it is older, the licence is in doubt. l
+ * is as it is stored, before and after. */
+enum registry_error licence_return(struct sqlite_connection *c, struct registry_change *change,
+                                   const uint8_t reference[REGISTRY_REFERENCE_BYTES],
+                                   uint64_t source_version, struct licence_state *l, int64_t now);
 /* sqlite_objection.c: received, and each further state. */
 enum registry_error change_objection(struct sqlite_connection *c, struct registry_change *change,
                                      int64_t now);

@@ -10,7 +10,7 @@
 const char *const event_change_texts[W_COUNT] = {
     [W_EVENT_LAST] = "SELECT coalesce(max(number), 0) FROM event",
     [W_EVENT_ADD] = "INSERT INTO event VALUES"
-                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 };
 
 #define EVENT_COLUMNS                                                                              \
@@ -106,6 +106,7 @@ enum registry_error event_add(struct sqlite_connection *c, struct registry_chang
     bind_licence(add, event->licence);
     sqlite_bind_int(add, 18, event->detail);
     sqlite_bind_int(add, 19, !event->ended);
+    sqlite_bind_blob(add, 20, bytes_of(NULL, 0));
     error = sqlite_run(add);
     return error || !is_owed(event->kind) ? error : deliveries_owe(c, event, number, at_us);
 }
@@ -127,22 +128,12 @@ enum registry_error event_add_id(struct sqlite_connection *c, struct registry_ch
 static enum registry_error read_licence(struct sqlite_connection *c, struct sqlite3_stmt *row,
                                         struct registry_event *event)
 {
-    uint8_t storage[LICENCE_TEXTS_BYTES_MAX];
-    struct buf plain = BUF_OVER(storage);
-    struct bytes texts[TEXT_COUNT];
     event->has_licence = sqlite_column_id(row, 18, event->licence);
     if (!event->has_licence)
         return REGISTRY_OK;
     event->type = (uint16_t)sqlite_column_int(row, 19);
     event->issuer = (uint16_t)sqlite_column_int(row, 20);
-    enum registry_error error =
-        seal_open(&c->seal, SEAL_LICENCE, event->licence, sqlite_column_bytes(row, 22), &plain);
-    if (!error && !licence_texts_read(buf_bytes(&plain), texts))
-        error = REGISTRY_ERR_SEALED;
-    return error ? error
-                 : licence_reference(c, sqlite_column_bytes(row, 21), sqlite_column_bytes(row, 23),
-                                     sqlite_column_bytes(row, 24), texts[TEXT_NUMBER],
-                                     event->licence_reference);
+    return licence_reference_read(c, row, event->licence, 21, event->licence_reference);
 }
 
 static enum registry_error read_event(struct sqlite_connection *c, struct sqlite3_stmt *row,

@@ -110,6 +110,24 @@ enum registry_error licence_reference(const struct sqlite_connection *c, struct 
                : REGISTRY_OK;
 }
 
+enum registry_error licence_reference_read(struct sqlite_connection *c, struct sqlite3_stmt *row,
+                                           const uint8_t id[REGISTRY_ID_BYTES], int at,
+                                           uint8_t reference[REGISTRY_REFERENCE_BYTES])
+{
+    uint8_t storage[LICENCE_TEXTS_BYTES_MAX];
+    struct buf plain = BUF_OVER(storage);
+    struct bytes parts[TEXT_COUNT];
+    enum registry_error error =
+        seal_open(&c->seal, SEAL_LICENCE, id, sqlite_column_bytes(row, at + 1), &plain);
+    if (!error && !licence_texts_read(buf_bytes(&plain), parts))
+        error = REGISTRY_ERR_SEALED;
+    return error
+               ? error
+               : licence_reference(c, sqlite_column_bytes(row, at),
+                                   sqlite_column_bytes(row, at + 2),
+                                   sqlite_column_bytes(row, at + 3), parts[TEXT_NUMBER], reference);
+}
+
 static enum registry_error read_texts(struct sqlite_connection *c, struct sqlite3_stmt *row,
                                       struct registry_licence *l, struct buf *storage)
 {

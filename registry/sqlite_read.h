@@ -121,6 +121,11 @@ enum registry_error licence_reference(const struct sqlite_connection *c, struct 
                                       struct bytes type_code, struct bytes issuer_code,
                                       struct bytes number,
                                       uint8_t reference[REGISTRY_REFERENCE_BYTES]);
+/* The same of a licence with this id, whose salt, sealed texts, type's and issuer's code are in the
+ * row's columns from `at` on. */
+enum registry_error licence_reference_read(struct sqlite_connection *c, struct sqlite3_stmt *row,
+                                           const uint8_t id[REGISTRY_ID_BYTES], int at,
+                                           uint8_t reference[REGISTRY_REFERENCE_BYTES]);
 
 /* A text column with its NUL; false when it does not fit. */
 bool row_copy_text(struct sqlite3_stmt *row, int column, char *text, size_t size);

@@ -3,6 +3,7 @@
  * applied to what it names, in its order (sqlite_replay.c). */
 #include "base/check.h"
 #include "protocol/token.h"
+#include "registry/sqlite_read.h"
 #include "registry/sqlite_replay.h"
 
 /* The registry's own events are out of the way up there, until the log's last number is known. */
@@ -24,8 +25,21 @@ const char *const reconcile_texts[W_COUNT] = {
                       " AND place = ?3",
     [W_OWN_STATUSES] = "SELECT licence, detail, max(number) FROM event WHERE number > ?"
                        " AND kind IN (32, 33, 35) AND licence IS NOT NULL GROUP BY licence",
+    [W_OWN_ISSUED] = "SELECT l.licence, l.id, l.source_version, l.salt, l.sealed, t.code, i.code"
+                     " FROM event e JOIN licence l ON l.licence = e.licence"
+                     " JOIN licence_type t ON t.type = l.type JOIN issuer i ON i.issuer = l.issuer"
+                     " WHERE e.number > ? AND e.kind = 32",
+    /* a status is the last that was said */
+    [W_LOST_COUNT] =
+        "SELECT count(DISTINCT lost), (SELECT count(*) FROM event h WHERE lost IS NOT NULL"
+        "  AND kind = 36 AND NOT EXISTS (SELECT 1 FROM event WHERE lost = h.lost AND kind = 37"
+        "   AND number > h.number AND agency = h.agency AND reference = h.reference"
+        "   AND detail = h.detail)), (SELECT count(*) FROM (SELECT detail, max(number) FROM event"
+        "  WHERE lost IS NOT NULL AND kind IN (32, 33, 35) GROUP BY lost) WHERE detail <> 1)"
+        " FROM event WHERE lost IS NOT NULL AND kind = 32",
 };
-_Static_assert(EVENT_ISSUED == 32 && EVENT_VERSION == 33 && EVENT_STATUS == 35,
+_Static_assert(EVENT_ISSUED == 32 && EVENT_VERSION == 33 && EVENT_STATUS == 35 &&
+                   EVENT_HOLD == 36 && EVENT_LIFT == 37,
                "the numbers in the texts");
 
 /* ---- the log's records become events ---- */
@@ -58,6 +72,7 @@ static enum registry_error store_event(struct sqlite_connection *c,
 {
     struct sqlite3_stmt *add = c->statements[W_EVENT_ADD];
     const struct bytes null = bytes_of(NULL, 0);
+    const struct bytes reference = bytes_of(e->licence_reference, sizeof e->licence_reference);
     sqlite_bind_int(add, 1, (int64_t)e->number);
     sqlite_bind_int(add, 2, e->kind);
     sqlite_bind_int(add, 3, e->at_us);
@@ -79,6 +94,7 @@ static enum registry_error store_event(struct sqlite_connection *c,
     sqlite_bind_int(add, 17, e->status);
     sqlite_bind_int(add, 18, e->detail);
     sqlite_bind_int(add, 19, !e->ended);
+    sqlite_bind_blob(add, 20, e->has_licence ? reference : null);
     return sqlite_run(add);
 }
 
@@ -203,6 +219,43 @@ static enum registry_error apply_own_statuses(struct reconciling *r, int64_t now
     return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
 }
 
+/* Licences that were lost, and delivered to the restored registry before it was reconciled. */
+static enum registry_error return_own_licences(struct reconciling *r, int64_t now)
+{
+    uint8_t id[REGISTRY_ID_BYTES], reference[REGISTRY_REFERENCE_BYTES];
+    struct sqlite3_stmt *row = r->c->statements[W_OWN_ISSUED];
+    struct licence_state l;
+    enum registry_error error;
+    sqlite_bind_int(row, 1, (int64_t)r->last);
+    while (!(error = sqlite_step(row))) {
+        l.row = sqlite_column_int(row, 0);
+        if (!sqlite_column_id(row, 1, id))
+            error = REGISTRY_ERR_STORAGE;
+        if (!error)
+            error = licence_reference_read(r->c, row, id, 3, reference);
+        if (!error)
+            error = licence_return(r->c, r->change, reference, (uint64_t)sqlite_column_int(row, 2),
+                                   &l, now);
+        if (error)
+            break;
+    }
+    sqlite_reset(row);
+    return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
+}
+
+static enum registry_error count_lost(struct reconciling *r)
+{
+    struct sqlite3_stmt *count = r->c->statements[W_LOST_COUNT];
+    enum registry_error error = sqlite_step(count);
+    if (!error) {
+        r->replay->lost_licences = (uint64_t)sqlite_column_int(count, 0);
+        r->replay->lost_holds = (uint64_t)sqlite_column_int(count, 1);
+        r->replay->lost_statuses = (uint64_t)sqlite_column_int(count, 2);
+    }
+    sqlite_reset(count);
+    return error;
+}
+
 static enum registry_error restored_event(struct reconciling *r, int64_t now)
 {
     char storage[EVENT_TEXT_BYTES_MAX];
@@ -242,6 +295,10 @@ enum registry_error change_reconcile(struct sqlite_connection *c, struct registr
         error = replay_events(&r);
     if (!error)
         error = apply_own_statuses(&r, now);
+    if (!error)
+        error = return_own_licences(&r, now);
+    if (!error)
+        error = count_lost(&r);
     if (!error)
         error = deliveries_owe_again(c, replay->from, r.last);
     if (!error)

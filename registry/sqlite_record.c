@@ -1,6 +1,7 @@
 /* Records of an import, each compared with what the registry has: a new licence, a new version of
  * one with a fresh place, another status, nothing, or older than what is there. */
 #include "registry/sqlite_change.h"
+#include "registry/sqlite_read.h"
 
 #include "base/check.h"
 
@@ -10,6 +11,7 @@
 /* A record as it will be stored. */
 struct prepared {
     uint8_t number_key[SEAL_KEY_BYTES], identifier_key[SEAL_KEY_BYTES], holder_key[SEAL_KEY_BYTES];
+    uint8_t salt[LICENCE_SALT_BYTES], reference[REGISTRY_REFERENCE_BYTES]; /* of a new licence */
     uint16_t type, issuer;
     struct buf texts; /* what will be sealed */
     uint8_t storage[LICENCE_TEXTS_BYTES_MAX];
@@ -129,6 +131,26 @@ static enum registry_error prepare(struct sqlite_connection *c, struct registry_
         error = catalogue_index(c, change, W_ISSUER, W_ISSUER_ADD, r->issuer_code, r->issuer_name,
                                 &p->issuer);
     return error;
+}
+
+/* The salt follows from the identity, so that a licence that was lost and is delivered again has
+ * the reference that the log knows it by. */
+static enum registry_error prepare_new(struct sqlite_connection *c, const struct registry_record *r,
+                                       struct prepared *p)
+{
+    uint8_t storage[2 * (REGISTRY_CODE_BYTES_MAX + 1) + REGISTRY_TEXT_BYTES_MAX];
+    struct buf identity = BUF_OVER(storage);
+    _Static_assert(LICENCE_SALT_BYTES == CRYPTO_HASH_BYTES, "the keyed hash is the salt");
+    buf_put(&identity, r->type_code);
+    buf_put_u8(&identity, 0);
+    buf_put(&identity, r->issuer_code);
+    buf_put_u8(&identity, 0);
+    buf_put(&identity, r->number);
+    CHECK(buf_ok(&identity));
+    enum registry_error error = seal_hash(&c->seal, KEY_SALT, buf_bytes(&identity), p->salt);
+    return error ? error
+                 : licence_reference(c, bytes_of(p->salt, sizeof p->salt), r->type_code,
+                                     r->issuer_code, r->number, p->reference);
 }
 
 /* ---- what is there ---- */
@@ -264,12 +286,8 @@ static enum registry_error store_version(struct sqlite_connection *c,
         return error;
     bool add = l->row == 0;
     struct sqlite3_stmt *store = c->statements[add ? W_LICENCE_ADD : W_LICENCE_VERSION];
-    uint8_t salt[LICENCE_SALT_BYTES];
     if (add) {
-        error = seal_random(&c->seal, salt, sizeof salt);
-        if (error)
-            return error;
-        sqlite_bind_blob(store, 19, bytes_of(salt, sizeof salt));
+        sqlite_bind_blob(store, 19, bytes_of(p->salt, sizeof p->salt));
         sqlite_bind_blob(store, 2, bytes_of(present->id, REGISTRY_ID_BYTES));
         sqlite_bind_int(store, 4, p->type);
         sqlite_bind_int(store, 5, p->issuer);
@@ -356,6 +374,8 @@ static enum registry_error put_version(struct sqlite_connection *c, struct regis
         error = place_add(c, l);
     if (!error)
         error = licence_settle(c, l, now, &seq);
+    if (!error && kind == EVENT_ISSUED)
+        error = licence_return(c, change, p->reference, r->source_version, l, now);
     if (!error)
         error = import_event(c, change, r, now, kind, l);
     return error ? error : set_representative(c, change, r, p, present, holder, now);
@@ -432,6 +452,8 @@ static enum registry_error put_record(struct sqlite_connection *c, struct regist
         *outcome = OUTCOME_ADDED;
         present.state.issuer_status = present.delivered_status = r->issuer_status;
         error = seal_random(&c->seal, present.id, sizeof present.id);
+        if (!error)
+            error = prepare_new(c, r, &p);
         if (!error)
             error = put_version(c, change, r, &p, &present, now);
     } else if (!error && r->source_version < present.source_version) {

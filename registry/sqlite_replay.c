@@ -7,7 +7,7 @@
 #include "registry/action.h"
 
 /* Of a place whose licence the registry has not (as R_BITS reads it): who asks for it is told that
- * it is unknown. */
+ * it is unknown. Its events wait, by its reference, for whatever adds it again. */
 #define LOST_BITS 3
 
 const char *const replay_texts[W_COUNT] = {
@@ -18,14 +18,16 @@ const char *const replay_texts[W_COUNT] = {
     /* an event of an older version's place may come behind the version that took its licence */
     [W_REPLAY_NAME] =
         "UPDATE event SET licence = ?2, version = (SELECT p.version FROM place p WHERE"
-        "  p.list = event.list AND p.place = event.place) WHERE number = ?1",
+        "  p.list = event.list AND p.place = event.place), lost = NULL WHERE number = ?1",
     [W_LICENCE_BY_ROW] = "SELECT licence, version, list, place, issuer_status, status, in_doubt"
                          " FROM licence WHERE licence = ?",
     [W_LICENCE_DOUBT] = "UPDATE licence SET version = ?2, list = ?3, place = ?4, in_doubt = 1"
                         " WHERE licence = ?1",
     [W_LICENCE_DELIVERED] = "UPDATE licence SET source_version = max(source_version, ?2),"
                             " delivered_status = ?3 WHERE licence = ?1",
-    [W_PLACE_LOST] = "INSERT INTO lost_place VALUES (?, ?)",
+    [W_PLACE_LOST] = "INSERT INTO lost_place VALUES (?, ?) ON CONFLICT DO NOTHING",
+    [W_LOST_NEXT] = "SELECT coalesce(min(number), 0) FROM event WHERE lost = ?",
+    [W_LOST_DOUBT] = "UPDATE licence SET source_version = ?2, in_doubt = 1 WHERE licence = ?1",
     [W_REPLAY_LIFT] = "UPDATE hold SET lifted = ?5 WHERE licence = ?1 AND kind = ?2 AND agency = ?3"
                       " AND case_number = ?4 AND lifted IS NULL AND since <= ?5 RETURNING hold",
     [W_REPLAY_DECIDE] = "UPDATE action SET state = ?5, decided_at = ?6, decided_by = ?7"
@@ -109,31 +111,47 @@ static enum registry_error lose_place(struct reconciling *r, const struct applie
     return error ? error : place_set_bits(r->c, e->list, e->place, LOST_BITS, e->at, &seq);
 }
 
+/* False: it was made by no record. */
+static bool read_source_version(const struct applied *e, int64_t *source_version)
+{
+    *source_version = 0;
+    if (!bytes_equal(e->purpose, BYTES(EVENT_BY_IMPORT)))
+        return false;
+    for (size_t i = 0; i < e->reference.len; i++) {
+        if (e->reference.data[i] < '0' || e->reference.data[i] > '9' ||
+            *source_version > INT64_MAX / 10 - 1)
+            return false;
+        *source_version = *source_version * 10 + e->reference.data[i] - '0';
+    }
+    return true;
+}
+
 /* What a delivery was, so that an older one is told from it. */
 static enum registry_error note_delivery(struct reconciling *r, const struct applied *e)
 {
     struct sqlite3_stmt *note = r->c->statements[W_LICENCE_DELIVERED];
-    int64_t source_version = 0;
-    if (!bytes_equal(e->purpose, BYTES(EVENT_BY_IMPORT)))
+    int64_t source_version;
+    if (!read_source_version(e, &source_version))
         return REGISTRY_OK;
-    for (size_t i = 0; i < e->reference.len; i++) {
-        if (e->reference.data[i] < '0' || e->reference.data[i] > '9' ||
-            source_version > INT64_MAX / 10 - 1)
-            return REGISTRY_OK;
-        source_version = source_version * 10 + e->reference.data[i] - '0';
-    }
     sqlite_bind_int(note, 1, e->l.row);
     sqlite_bind_int(note, 2, source_version);
     sqlite_bind_int(note, 3, licence_status_code(e->l.issuer_status));
     return sqlite_run(note);
 }
 
+static enum registry_error read_status(struct reconciling *r, const struct applied *e,
+                                       enum licence_status *status)
+{
+    return licence_status_of_code(e->detail, status) && is_issuers_status(*status)
+               ? REGISTRY_OK
+               : change_refuse(r->change, "the log has a status that is none");
+}
+
 static enum registry_error set_status(struct reconciling *r, struct applied *e)
 {
-    if (!licence_status_of_code(e->detail, &e->l.issuer_status) ||
-        !is_issuers_status(e->l.issuer_status))
-        return change_refuse(r->change, "the log has a status that is none");
-    enum registry_error error = note_delivery(r, e);
+    enum registry_error error = read_status(r, e, &e->l.issuer_status);
+    if (!error)
+        error = note_delivery(r, e);
     return error ? error : settle(r, e);
 }
 
@@ -280,10 +298,8 @@ static enum registry_error apply_event(struct reconciling *r, struct applied *e)
     r->superseded = e->kind == EVENT_SUPERSEDED && e->known ? e->l.row : 0;
     if (e->kind == EVENT_VERSION && superseded)
         return lose_version(r, e, superseded);
-    if (e->kind == EVENT_ISSUED || e->kind == EVENT_VERSION) {
-        r->replay->lost_licences += e->kind == EVENT_ISSUED;
+    if (e->kind == EVENT_ISSUED || e->kind == EVENT_VERSION)
         return lose_place(r, e);
-    }
     if (e->kind == EVENT_OFFLINE_SCAN)
         return scan_note(r->c, e->client, e->reference);
     if (e->known)
@@ -293,16 +309,104 @@ static enum registry_error apply_event(struct reconciling *r, struct applied *e)
     return e->kind == EVENT_ACCESS ? replay_access(r, e) : REGISTRY_OK;
 }
 
+static enum registry_error name_event(struct reconciling *r, uint64_t number,
+                                      const struct applied *e)
+{
+    struct sqlite3_stmt *name = r->c->statements[W_REPLAY_NAME];
+    sqlite_bind_int(name, 1, (int64_t)number);
+    sqlite_bind_int(name, 2, e->l.row);
+    return sqlite_run(name);
+}
+
 enum registry_error replay_event(struct reconciling *r, uint64_t number)
 {
     struct applied e;
-    struct sqlite3_stmt *name = r->c->statements[W_REPLAY_NAME];
     enum registry_error error = read_event(r->c, number, &e);
     if (!error)
         error = apply_event(r, &e);
-    if (error || !e.known)
+    return error || !e.known ? error : name_event(r, number, &e);
+}
+
+/* ---- a licence that was lost, and is here again ---- */
+
+/* What its issuer had said of it. */
+struct lost {
+    bool any;
+    enum licence_status status;
+    int64_t source_version;
+};
+
+static enum registry_error next_lost(struct sqlite_connection *c,
+                                     const uint8_t reference[REGISTRY_REFERENCE_BYTES],
+                                     uint64_t *number)
+{
+    struct sqlite3_stmt *next = c->statements[W_LOST_NEXT];
+    sqlite_bind_blob(next, 1, bytes_of(reference, REGISTRY_REFERENCE_BYTES));
+    enum registry_error error = sqlite_step(next);
+    *number = error ? 0 : (uint64_t)sqlite_column_int(next, 0);
+    sqlite_reset(next);
+    return error;
+}
+
+static enum registry_error note_lost(struct reconciling *r, const struct applied *e,
+                                     struct lost *lost)
+{
+    int64_t source_version;
+    if (read_source_version(e, &source_version) && source_version > lost->source_version)
+        lost->source_version = source_version;
+    return read_status(r, e, &lost->status);
+}
+
+/* As of the licence of this row, which has it from now on. */
+static enum registry_error replay_lost(struct reconciling *r, uint64_t number, int64_t row,
+                                       struct lost *lost)
+{
+    struct applied e;
+    enum registry_error error = read_event(r->c, number, &e);
+    if (!error)
+        error = licence_find_row(r->c, row, &e.l);
+    if (error)
         return error;
-    sqlite_bind_int(name, 1, (int64_t)number);
-    sqlite_bind_int(name, 2, e.l.row);
-    return sqlite_run(name);
+    lost->any = true;
+    error = e.kind == EVENT_ISSUED || e.kind == EVENT_VERSION || e.kind == EVENT_STATUS
+                ? note_lost(r, &e, lost)
+                : apply_to_licence(r, &e);
+    if (!error)
+        error = name_event(r, number, &e);
+    return error ? error : deliveries_owe_again(r->c, number, number);
+}
+
+static enum registry_error settle_returned(struct sqlite_connection *c, const struct lost *lost,
+                                           int64_t source_version, struct licence_state *l,
+                                           int64_t now)
+{
+    struct sqlite3_stmt *doubt = c->statements[W_LOST_DOUBT];
+    uint64_t seq;
+    enum registry_error error = licence_find_row(c, l->row, l);
+    if (!error && source_version < lost->source_version) {
+        l->in_doubt = true;
+        sqlite_bind_int(doubt, 1, l->row);
+        sqlite_bind_int(doubt, 2, lost->source_version);
+        error = sqlite_run(doubt);
+    }
+    if (source_version <= lost->source_version)
+        l->issuer_status = licence_status_stricter(l->issuer_status, lost->status);
+    return error ? error : licence_settle(c, l, now, &seq);
+}
+
+enum registry_error licence_return(struct sqlite_connection *c, struct registry_change *change,
+                                   const uint8_t reference[REGISTRY_REFERENCE_BYTES],
+                                   uint64_t source_version, struct licence_state *l, int64_t now)
+{
+    struct registry_replay counts = {0};
+    struct reconciling r = {.c = c, .change = change, .replay = &counts};
+    struct lost lost = {.status = LICENCE_STATUS_VALID};
+    uint64_t number;
+    enum registry_error error;
+    while (!(error = next_lost(c, reference, &number)) && number) {
+        error = replay_lost(&r, number, l->row, &lost);
+        if (error)
+            return error;
+    }
+    return error || !lost.any ? error : settle_returned(c, &lost, (int64_t)source_version, l, now);
 }

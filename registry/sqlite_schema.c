@@ -213,6 +213,11 @@ const char *const sqlite_migrations[] = {
     "CREATE INDEX action_open ON action (issuer, due_at = 0, due_at, action DESC)"
     "  WHERE state <= 1;"
     "CREATE INDEX objection_open ON objection (issuer, due_on) WHERE state < 2;",
+
+    /* lost: the reference of the event's licence, while the registry does not have that one again
+     */
+    "ALTER TABLE event ADD COLUMN lost BLOB;"
+    "CREATE INDEX event_lost ON event (lost) WHERE lost IS NOT NULL;",
 };
 const int64_t sqlite_schema_version = sizeof sqlite_migrations / sizeof sqlite_migrations[0];
 

@@ -144,6 +144,7 @@ static inline bool next_event(void *context, struct registry_replayed *event, bo
                                         .has_place = e->has_licence,
                                         .list = e->list,
                                         .index = e->index,
+                                        .has_licence = e->has_licence,
                                         .status = e->status,
                                         .detail = e->detail,
                                         .subject = e->subject,
@@ -156,6 +157,7 @@ static inline bool next_event(void *context, struct registry_replayed *event, bo
                                         .fields = e->fields,
                                         .acting = e->acting,
                                         .ended = !e->result};
+    memcpy(event->licence_reference, e->licence_reference, REGISTRY_REFERENCE_BYTES);
     return true;
 }
 

@@ -114,6 +114,49 @@ test('a registry restored from a backup is put right from the evidence log, and 
   await site.jwb('evidence', 'verify');
 });
 
+test('what was done to a licence that the backup does not have holds when it is delivered again', async (t) => {
+  const site = await Site.start(t, { licences: 20 });
+  const inspector = await site.token('inspector');
+  const issuer = await site.token('issuer', '--client', site.records[0].ZZBFJGDM);
+  const records = ['SEIZED', 'REVOKED', 'UNTOUCHED', 'RESTORED'].map((name) => ({ ...site.records[0], ZZBH: `NEW-${name}`, ZZBS: '', ZZZT: '01' }));
+  const deliverAll = async () => {
+    const answer = await site.gateway.request('POST', '/v1/issuer/licences:import', { token: issuer,
+      headers: { 'content-type': 'application/x-ndjson' }, body: records.map((record) => `${JSON.stringify(record)}\n`).join('') });
+    assert.equal(answer.status, 200, answer.body.toString());
+    assert.equal(answer.body.toString().match(/"outcome": ?"added"/g)?.length, records.length, answer.body.toString());
+  };
+  const done = async (method, path, token, body, headers) => {
+    const answer = await site.gateway.json(method, path, token, body, headers);
+    assert.ok([200, 201].includes(answer.status), answer.body.toString());
+  };
+  const enforce = (action, licence) => done('POST', '/v1/enforcement/actions', inspector,
+    { licence, action, case_number: '2026-17', reason: 'a test' }, { 'idempotency-key': `${action}-${licence}` });
+  const shown = (number) => site.jwb('licence', 'show', '-', { input: number });
+  await run('sqlite3', ['-cmd', '.timeout 5000', site.path('registry.db'), `.backup ${site.path('backup.db')}`]);
+  await deliverAll();
+  await enforce('seize', 'NEW-SEIZED');
+  await enforce('seize', 'NEW-RESTORED');
+  await enforce('restore', 'NEW-RESTORED');
+  const id = /\b[0-9a-f]{32}\b/.exec(await shown('NEW-REVOKED'))[0];
+  await done('POST', `/v1/issuer/licences/${id}/status`, issuer, { status: '03' });
+  const before = await Promise.all(records.map(({ ZZBH }) => shown(ZZBH)));
+  await until(() => site.gateway.metric('log_lag_seconds'), (lag) => lag === 0);
+  await site.gateway.stop();
+  for (const end of ['-wal', '-shm']) fs.rmSync(site.path(`registry.db${end}`), { force: true });
+  fs.copyFileSync(site.path('backup.db'), site.path('registry.db'));
+  assert.match(await site.jwb('registry', 'restored'), /waiting +1 holds and 1 statuses/);
+  site.gateway = await site.startGateway('gateway');
+  await until(() => site.gateway.metric('registry_behind'), (behind) => behind === 0);
+  await deliverAll();
+  const status = (text) => /^status .*: (\w+)$/m.exec(text)?.[1];
+  for (const [i, { ZZBH }] of records.entries()) {
+    assert.ok(status(before[i]), before[i]);
+    assert.equal(status(await shown(ZZBH)), status(before[i]), ZZBH);
+  }
+  await enforce('restore', 'NEW-SEIZED');
+  assert.equal(status(await shown('NEW-SEIZED')), 'valid');
+});
+
 test('after a restore the log goes on where it was, and nothing in it is told twice', async (t) => {
   const site = await Site.start(t, { licences: 20 });
   const { id } = (await site.gateway.licences(await site.token('holder'))).find((l) => l.status === 'valid');

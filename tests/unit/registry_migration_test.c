@@ -106,6 +106,7 @@ static void go_back_to_3(void)
            "DROP INDEX mandate_open; ALTER TABLE mandate DROP COLUMN issuer;"
            "CREATE UNIQUE INDEX mandate_open ON mandate (agent, giver, kind, coalesce(licence, 0))"
            " WHERE ended IS NULL;"
+           "DROP INDEX event_lost; ALTER TABLE event DROP COLUMN lost;"
            "DELETE FROM schema_version WHERE version > 3;");
 }
 
