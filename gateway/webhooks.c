@@ -45,6 +45,12 @@ struct webhooks {
     struct webhooks_counters counters;
 };
 
+/* A registry that went back owes what was told long ago, and knows nothing of what came since. */
+static bool may_tell(const struct webhooks *w)
+{
+    return ledger_leads(w->gateway->ledger) && !atomic_load(&w->gateway->registry_behind);
+}
+
 /* ---- what came of it ---- */
 
 static void let_go(struct attempt *attempt)
@@ -235,6 +241,10 @@ static void begin(struct webhooks *w, struct attempt *attempt, const struct keyr
         .done = answered,
     };
     enum registry_error error = write_body(w, attempt);
+    if (!may_tell(w)) { /* after reading: what was read may be of a registry that went back since */
+        let_go(attempt);
+        return;
+    }
     if (error == REGISTRY_ERR_NOT_FOUND) {
         give_up(attempt, "the registry no longer has what is to be told");
         return;
@@ -301,7 +311,7 @@ static void begin_chosen(struct webhooks *w)
 
 static void look(struct webhooks *w)
 {
-    if (!ledger_leads(w->gateway->ledger))
+    if (!may_tell(w))
         return;
     if (!w->reader)
         w->reader = registry_reader_create(w->gateway->registry);
@@ -317,7 +327,7 @@ static void escalate(struct webhooks *w)
 {
     struct registry_change change = {.kind = CHANGE_ESCALATE,
                                      .actor = {.acting = JOURNAL_ACTING_NONE}};
-    if (!ledger_leads(w->gateway->ledger))
+    if (!may_tell(w))
         return;
     if (registry_commit(w->gateway->registry, &change) != REGISTRY_OK)
         log_event(LOG_WARNING, "what is overdue could not be escalated; tried again");

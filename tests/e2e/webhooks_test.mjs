@@ -258,3 +258,30 @@ test('a request to cancel whose day has passed escalates: its authority is told,
   assert.deepEqual([await site.gateway.metric('cancellations_open'), await site.gateway.metric('cancellations_escalated')], [0, 1]);
   await site.gateway.waitForLog((line) => line.event === 'requests to cancel are overdue' && line.count === 1);
 });
+
+test('a registry that went back tells nobody anything, and nothing escalates by it', async (t) => {
+  const world = await opened(t);
+  const { site, hooks, licences } = world;
+  await hooks.close();
+  await act(world, 'seize', licences[0], 'X-1');
+  await act(world, 'request_cancel', licences[1], 'X-2');
+  await sqlite(site, `.backup ${site.path('backup.db')}`);
+  await act(world, 'restore', licences[0], 'X-1');
+  await act(world, 'restore', licences[1], 'X-2');
+  await run('sqlite3', [site.path('backup.db'), 'UPDATE action SET due_at = 1 WHERE kind = 2']); // its day has passed
+  await until(() => site.gateway.metric('log_lag_seconds'), (lag) => lag === 0);
+  await site.gateway.stop();
+  for (const end of ['-wal', '-shm']) fs.rmSync(site.path(`registry.db${end}`), { force: true });
+  fs.copyFileSync(site.path('backup.db'), site.path('registry.db'));
+  await hooks.open();
+  site.gateway = await site.startGateway('gateway');
+  assert.equal(await site.gateway.metric('registry_behind'), 1);
+  await new Promise((go) => { setTimeout(go, 2000); }); // twenty looks
+  assert.deepEqual(hooks.received, []);
+  assert.equal((await sqlite(site, 'SELECT count(*) FROM action WHERE state <> 0')).stdout.trim(), '0');
+  await site.jwb('registry', 'restored');
+  await hooks.messages(4);
+  await settled(site);
+  assert.deepEqual(hooks.received.map(({ body }) => `${body.kind} ${body.action.case_number} ${body.status}`).sort(),
+    ['action X-1 valid', 'action X-2 valid', 'restored X-1 valid', 'restored X-2 valid']);
+});
