@@ -150,6 +150,8 @@ static void print_replay(const struct registry_replay *r, uint64_t from, uint64_
     printf("events      %llu to %llu, replayed from the log\n"
            "holds       %llu placed, %llu lifted\n"
            "statuses    %llu set\n"
+           "actions     %llu, without their reasons\n"
+           "objections  %llu lost: to be made again\n"
            "superseded  %llu places\n"
            "in doubt    %llu licences, until their issuer delivers them again\n"
            "lost        %llu licences that the backup does not have: to be delivered again\n"
@@ -157,6 +159,7 @@ static void print_replay(const struct registry_replay *r, uint64_t from, uint64_
            "renumbered  %llu of the registry's own events\n",
            (unsigned long long)from, (unsigned long long)last, (unsigned long long)r->holds_placed,
            (unsigned long long)r->holds_lifted, (unsigned long long)r->statuses,
+           (unsigned long long)r->actions, (unsigned long long)r->lost_objections,
            (unsigned long long)r->superseded, (unsigned long long)r->in_doubt,
            (unsigned long long)r->lost_licences, (unsigned long long)r->lost_holds,
            (unsigned long long)r->lost_statuses, (unsigned long long)r->renumbered);

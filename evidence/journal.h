@@ -55,7 +55,8 @@ struct journal;
     K(44, RESTORED, "restored")     /* reconciled from the log; reference: counts */               \
     K(45, ARCHIVED, "archived")     /* exported and removed; reference: the package */             \
     K(46, ANOMALY, "anomaly")       /* purpose: the rule; subject or client: whose */              \
-    K(47, OFFLINE_SCAN, "offline_scan") /* a terminal's, delivered later; as registry/event.h */
+    K(47, OFFLINE_SCAN, "offline_scan") /* a terminal's, delivered later; as registry/event.h */   \
+    K(48, ACTED, "acted")               /* an action, by its id; as registry/event.h */
 enum journal_kind {
 #define K(number, name, word) JOURNAL_##name = number,
     JOURNAL_KINDS(K)

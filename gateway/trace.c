@@ -223,6 +223,7 @@ static void keep_event(void *context, const struct registry_event *event)
     struct journal_record record;
     t->case_found |= is_of_case(t, event);
     if (!is_told_of(t, event->list, event->index) ||
+        event->kind == EVENT_ACTED || /* what it did stands before it */
         (t->before && event->at_us >= t->before * 1000000))
         return;
     ledger_record(event, &record);

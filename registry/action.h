@@ -60,7 +60,7 @@ bool action_decision_read(struct bytes text, enum action_decision *decision);
 enum action_state action_decided_state(enum action_decision decision);
 
 struct registry_action {
-    uint8_t id[REGISTRY_ID_BYTES]; /* told */
+    uint8_t id[REGISTRY_ID_BYTES]; /* told; a keyed hash of `key` */
     uint8_t licence[REGISTRY_ID_BYTES];
     enum action_kind kind;
     char agency[REGISTRY_CASE_BYTES_MAX + 1], case_number[REGISTRY_CASE_BYTES_MAX + 1];
@@ -75,6 +75,8 @@ struct registry_action {
      * `repeated`); with another it is REFUSED. */
     uint8_t key[CRYPTO_HASH_BYTES], body[CRYPTO_HASH_BYTES];
     /* told */
+    bool from_log; /* of a registry that was restored: reason, key and body are not known; the key
+                      finds it all the same, and what else is known is compared for the body */
     bool repeated;
     int64_t at; /* Unix seconds */
     enum action_state state;

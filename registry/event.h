@@ -43,6 +43,11 @@ enum registry_event_kind {
      * terminal knew the status ("-": not at all), a space, its bundle's version; detail: enum
      * verdict_reason; result: valid. */
     EVENT_OFFLINE_SCAN = 47,
+    /* An enforcement action, right behind what it did: the hold that it placed, or the last that it
+     * lifted, whose reference is its case. detail: enum action_kind; agency; reference: its id in
+     * hexadecimal, and of a request to cancel a space and until when (Unix seconds); purpose: the
+     * hash of the agency's evidence in hexadecimal, or empty. */
+    EVENT_ACTED = 48,
 };
 
 #define EVENT_BY_IMPORT "import"
@@ -128,7 +133,8 @@ struct registry_scan {
  *   - the registry's own events from there on are not the log's: they are given new numbers
  *     behind the log's last, and stay;
  *   - holds are placed and lifted, issuer's statuses set, escalations and decisions noted, at the
- *     licence whose place it is, as of the log's time;
+ *     licence whose place it is, as of the log's time; actions are as they were but for reasons,
+ *     which no log has, and objections are where they were, but for those that were made since;
  *   - a superseded place becomes invalid. If its licence's next version was lost, the licence is in
  *     doubt (LICENCE_STATUS_IN_DOUBT: could not find out) until its issuer delivers it again;
  *   - what was taken away stays so: consents and mandates that ended, clients disabled (and those
@@ -165,6 +171,7 @@ struct registry_replay {
     /* told */
     uint64_t events, holds_placed, holds_lifted, statuses, superseded, in_doubt, renumbered;
     uint64_t lost_licences, lost_holds, lost_statuses; /* that wait; statuses: other than valid */
+    uint64_t actions, lost_objections;
 };
 
 #endif

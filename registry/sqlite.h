@@ -82,6 +82,7 @@ const char *sqlite_message(const struct sqlite_connection *c);
 #define KEY_HOLDER    "holder number" /* domains of keyed hashes */
 #define KEY_LICENCE   "licence number"
 #define KEY_SALT      "licence salt"
+#define KEY_ACTION    "action key"
 
 #define LICENCE_SALT_BYTES 32 /* of its reference */
 

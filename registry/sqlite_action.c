@@ -15,7 +15,7 @@ const char *const action_change_texts[W_COUNT] = {
                      " ON CONFLICT DO NOTHING RETURNING hold",
     [W_HOLD_LIFT] = "UPDATE hold SET lifted = ?2 WHERE hold = ?1",
 
-    [W_ACTION_BY_KEY] = ACTION_COLUMNS " WHERE a.key = ?",
+    [W_ACTION_BY_KEY] = ACTION_COLUMNS " WHERE a.key = ?1 OR a.id = ?2 LIMIT 1",
     [W_ACTION_BY_ID] = ACTION_COLUMNS " WHERE a.id = ?",
     [W_ACTION_ADD] = "INSERT INTO action SELECT NULL, ?1, l.licence, l.issuer, ?3, ?4, ?5, ?6, ?7,"
                      " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0, '', x'', ?16, ?17"
@@ -169,6 +169,17 @@ enum registry_error change_hold(struct sqlite_connection *c, struct registry_cha
 
 /* ---- an action ---- */
 
+static bool is_same(const struct registry_action *stored, const struct registry_action *asked)
+{
+    if (!stored->from_log)
+        return memcmp(stored->body, asked->body, CRYPTO_HASH_BYTES) == 0;
+    return stored->kind == asked->kind && !strcmp(stored->case_number, asked->case_number) &&
+           !strcmp(stored->officer, asked->officer) &&
+           !memcmp(stored->licence, asked->licence, REGISTRY_ID_BYTES) &&
+           stored->has_evidence == asked->has_evidence &&
+           !memcmp(stored->evidence_hash, asked->evidence_hash, CRYPTO_HASH_BYTES);
+}
+
 /* OK: the call was answered before, and *action is what it made. NOT_FOUND: it is new. */
 static enum registry_error find_repeated(struct sqlite_connection *c,
                                          struct registry_change *change)
@@ -176,13 +187,14 @@ static enum registry_error find_repeated(struct sqlite_connection *c,
     struct registry_action stored;
     struct sqlite3_stmt *find = c->statements[W_ACTION_BY_KEY];
     sqlite_bind_blob(find, 1, bytes_of(change->action->key, CRYPTO_HASH_BYTES));
+    sqlite_bind_blob(find, 2, bytes_of(change->action->id, REGISTRY_ID_BYTES));
     enum registry_error error = sqlite_step(find);
     if (!error)
         error = action_read(c, find, &stored);
     sqlite_reset(find);
     if (error)
         return error;
-    if (memcmp(stored.body, change->action->body, CRYPTO_HASH_BYTES) != 0)
+    if (!is_same(&stored, change->action))
         return change_refuse(change, action_key_reused);
     *change->action = stored;
     change->action->repeated = true;
@@ -225,6 +237,30 @@ static enum registry_error add_action(struct sqlite_connection *c, const struct 
     return sqlite_run(add);
 }
 
+/* What a registry that lost it knows it by again. */
+static enum registry_error acted_event(struct sqlite_connection *c, struct registry_change *change,
+                                       const struct licence_state *l,
+                                       const struct registry_action *a, int64_t now)
+{
+    char id[2 * REGISTRY_ID_BYTES + 1 + 20], evidence[2 * CRYPTO_HASH_BYTES];
+    struct buf reference = BUF_OVER(id), purpose = BUF_OVER(evidence);
+    buf_put_hex(&reference, bytes_of(a->id, sizeof a->id));
+    if (a->due_at) {
+        buf_put_u8(&reference, ' ');
+        buf_put_decimal(&reference, a->due_at);
+    }
+    if (a->has_evidence)
+        buf_put_hex(&purpose, bytes_of(a->evidence_hash, sizeof a->evidence_hash));
+    CHECK(buf_ok(&reference) && buf_ok(&purpose));
+    return event_add(c, change, now,
+                     &(struct event_new){.kind = EVENT_ACTED,
+                                         .licence = l,
+                                         .purpose = buf_bytes(&purpose),
+                                         .reference = buf_bytes(&reference),
+                                         .agency = bytes_str(a->agency),
+                                         .detail = (uint8_t)a->kind});
+}
+
 static enum registry_error act(struct sqlite_connection *c, struct registry_change *change,
                                int64_t now)
 {
@@ -235,7 +271,11 @@ static enum registry_error act(struct sqlite_connection *c, struct registry_chan
                         .case_number = bytes_str(a->case_number)};
     if (!is_case(hold.agency, hold.case_number))
         return change_refuse(change, "agency and case number have 1 to 64 bytes");
-    enum registry_error error = find_repeated(c, change);
+    _Static_assert(SEAL_KEY_BYTES == REGISTRY_ID_BYTES, "the keyed hash is the id");
+    enum registry_error error =
+        seal_key(&c->seal, KEY_ACTION, bytes_of(a->key, sizeof a->key), a->id);
+    if (!error)
+        error = find_repeated(c, change);
     if (error != REGISTRY_ERR_NOT_FOUND)
         return error;
     error = licence_find(c, a->licence, &l);
@@ -244,10 +284,10 @@ static enum registry_error act(struct sqlite_connection *c, struct registry_chan
                     ? restore(c, change, &l, hold.agency, hold.case_number, now)
                     : place(c, change, &l, &hold, now);
     if (!error)
-        error = seal_random(&c->seal, a->id, sizeof a->id);
+        error = acted_event(c, change, &l, a, now);
     if (error)
         return error;
-    a->repeated = false;
+    a->repeated = a->from_log = false;
     a->at = now;
     a->state = a->kind == ACTION_RESTORE ? ACTION_STATE_DONE : ACTION_STATE_OPEN;
     a->effective = (uint8_t)licence_status_code(l.status);

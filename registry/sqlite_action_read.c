@@ -116,14 +116,14 @@ enum registry_error action_read(struct sqlite_connection *c, struct sqlite3_stmt
         .effective = (uint8_t)sqlite_column_int(row, 17),
         .event = (uint64_t)sqlite_column_int(row, 18),
     };
+    a->from_log = !copy_hash(row, 10, a->key) || !copy_hash(row, 11, a->body);
     a->has_evidence = copy_hash(row, 8, a->evidence_hash); /* NULL when it has none */
     if (!sqlite_column_id(row, 0, a->id) || !sqlite_column_id(row, 1, a->licence) ||
         a->kind >= ACTION_KIND_COUNT || a->state >= ACTION_STATE_COUNT ||
         !row_copy_text(row, 3, a->agency, sizeof a->agency) ||
         !row_copy_text(row, 4, a->case_number, sizeof a->case_number) ||
         !row_copy_text(row, 5, a->officer, sizeof a->officer) ||
-        !row_copy_text(row, 6, a->terminal, sizeof a->terminal) || !copy_hash(row, 10, a->key) ||
-        !copy_hash(row, 11, a->body) ||
+        !row_copy_text(row, 6, a->terminal, sizeof a->terminal) ||
         !row_copy_text(row, 15, a->decided_by, sizeof a->decided_by))
         return REGISTRY_ERR_STORAGE;
     enum registry_error error = open_reason(c, row, 7, SEAL_ACTION, a->id, a->reason);

@@ -100,6 +100,7 @@ enum change_statement {
     W_LOST_DOUBT,
     W_REPLAY_LIFT,
     W_REPLAY_DECIDE,
+    W_REPLAY_ACTION,
     W_REPLAY_CONSENT,
     W_REPLAY_LET_IN,
     /* sqlite_outbox.c */
@@ -117,6 +118,7 @@ enum change_statement {
     W_OBJECTION_ADD,
     W_OBJECTION_BY_ID,
     W_OBJECTION_STATE,
+    W_OBJECTION_REPLAY,
     /* sqlite_quality.c */
     W_QUALITY,
     W_RECORD_ID,
@@ -283,6 +285,11 @@ enum registry_error licence_return(struct sqlite_connection *c, struct registry_
 /* sqlite_objection.c: received, and each further state. */
 enum registry_error change_objection(struct sqlite_connection *c, struct registry_change *change,
                                      int64_t now);
+/* Of a state (enum objection_state) that the log has of the objection of this id; one that is not
+ * there is passed over. */
+enum registry_error objection_replay(struct sqlite_connection *c,
+                                     const uint8_t id[REGISTRY_ID_BYTES], unsigned state,
+                                     int64_t at);
 /* sqlite_outbox.c: deliveries and clients' webhooks. */
 enum registry_error change_delivery(struct sqlite_connection *c, struct registry_change *change,
                                     int64_t now);

@@ -24,6 +24,9 @@ const char *const objection_change_texts[W_COUNT] = {
                           " AND o.issuer = (SELECT issuer FROM issuer WHERE code = ?)",
     [W_OBJECTION_STATE] = "UPDATE objection SET state = ?2, decided_at = ?3, reason = ?4"
                           " WHERE id = ?1",
+    /* why it was refused no log has */
+    [W_OBJECTION_REPLAY] = "UPDATE objection SET state = ?2, decided_at = ?3"
+                           " WHERE id = ?1 AND state < ?2",
 };
 
 #define OBJECTION_COLUMNS                                                                          \
@@ -255,6 +258,17 @@ enum registry_error change_objection(struct sqlite_connection *c, struct registr
                                      int64_t now)
 {
     return change->kind == CHANGE_OBJECT ? object(c, change, now) : decide(c, change, now);
+}
+
+enum registry_error objection_replay(struct sqlite_connection *c,
+                                     const uint8_t id[REGISTRY_ID_BYTES], unsigned state,
+                                     int64_t at)
+{
+    struct sqlite3_stmt *set = c->statements[W_OBJECTION_REPLAY];
+    sqlite_bind_blob(set, 1, bytes_of(id, REGISTRY_ID_BYTES));
+    sqlite_bind_int(set, 2, state);
+    sqlite_bind_int(set, 3, state >= OBJECTION_STATE_CORRECTED ? at : 0);
+    return sqlite_run(set);
 }
 
 /* ---- reading ---- */

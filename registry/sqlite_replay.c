@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "protocol/token.h"
 #include "registry/action.h"
+#include "registry/issuing.h"
 
 /* Of a place whose licence the registry has not (as R_BITS reads it): who asks for it is told that
  * it is unknown. Its events wait, by its reference, for whatever adds it again. */
@@ -33,12 +34,25 @@ const char *const replay_texts[W_COUNT] = {
     [W_REPLAY_DECIDE] = "UPDATE action SET state = ?5, decided_at = ?6, decided_by = ?7"
                         " WHERE state <= ?8 AND hold = (SELECT max(hold) FROM hold WHERE"
                         "  licence = ?1 AND kind = ?2 AND agency = ?3 AND case_number = ?4)",
+    /* its case is that of the event before it; the id stands for the key, which is not known */
+    [W_REPLAY_ACTION] =
+        "INSERT INTO action SELECT NULL, ?3, l.licence, l.issuer, (SELECT max(hold) FROM hold h"
+        "   WHERE h.licence = ?2 AND h.kind = e.detail AND h.agency = e.agency"
+        "    AND h.case_number = b.reference),"
+        "  e.detail, e.agency, b.reference, e.subject, e.client, x'', ?4, ?5, ?3, x'',"
+        "  e.at_us / 1000000, CASE e.detail WHEN 3 THEN 6 ELSE 0 END, 0, '', x'', e.status,"
+        "  e.number FROM event e JOIN event b ON b.number = e.number - 1"
+        "  JOIN licence l ON l.licence = ?2 WHERE e.number = ?1 ON CONFLICT DO NOTHING",
     [W_REPLAY_CONSENT] = "UPDATE consent SET withdrawn = ?2 WHERE id = ?1 AND withdrawn IS NULL",
     [W_REPLAY_LET_IN] = "DELETE FROM shut_out WHERE role = ?1 AND subject = ?2 AND since <= ?3",
 };
 
+_Static_assert(ACTION_RESTORE == 3 && ACTION_STATE_DONE == 6 && ACTION_STATE_OPEN == 0,
+               "the numbers in the texts");
+
 /* One of the log's events, as it is applied. */
 struct applied {
+    uint64_t number;
     enum registry_event_kind kind;
     int64_t at;
     uint16_t list;
@@ -75,6 +89,7 @@ static enum registry_error read_event(struct sqlite_connection *c, uint64_t numb
     enum registry_error error = sqlite_step(row);
     if (error)
         return error;
+    e->number = number;
     e->kind = (enum registry_event_kind)sqlite_column_int(row, 0);
     e->at = sqlite_column_int(row, 1);
     e->list = (uint16_t)sqlite_column_int(row, 2);
@@ -111,19 +126,22 @@ static enum registry_error lose_place(struct reconciling *r, const struct applie
     return error ? error : place_set_bits(r->c, e->list, e->place, LOST_BITS, e->at, &seq);
 }
 
+static bool read_decimal(struct bytes text, int64_t *value)
+{
+    *value = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9' || *value > INT64_MAX / 10 - 1)
+            return false;
+        *value = *value * 10 + text.data[i] - '0';
+    }
+    return true;
+}
+
 /* False: it was made by no record. */
 static bool read_source_version(const struct applied *e, int64_t *source_version)
 {
-    *source_version = 0;
-    if (!bytes_equal(e->purpose, BYTES(EVENT_BY_IMPORT)))
-        return false;
-    for (size_t i = 0; i < e->reference.len; i++) {
-        if (e->reference.data[i] < '0' || e->reference.data[i] > '9' ||
-            *source_version > INT64_MAX / 10 - 1)
-            return false;
-        *source_version = *source_version * 10 + e->reference.data[i] - '0';
-    }
-    return true;
+    return bytes_equal(e->purpose, BYTES(EVENT_BY_IMPORT)) &&
+           read_decimal(e->reference, source_version);
 }
 
 /* What a delivery was, so that an older one is told from it. */
@@ -230,16 +248,57 @@ static enum registry_error replay_decision(struct reconciling *r, const struct a
                : change_refuse(r->change, "the log has a decision that is none");
 }
 
+static bool read_id(struct bytes hex, uint8_t id[REGISTRY_ID_BYTES])
+{
+    struct buf read;
+    buf_init(&read, id, REGISTRY_ID_BYTES);
+    return buf_put_from_hex(&read, hex) && read.len == REGISTRY_ID_BYTES;
+}
+
+/* What it did was replayed before. */
+static enum registry_error replay_action(struct reconciling *r, const struct applied *e)
+{
+    uint8_t id[REGISTRY_ID_BYTES], hash[CRYPTO_HASH_BYTES];
+    struct buf evidence = BUF_OVER(hash);
+    struct sqlite3_stmt *add = r->c->statements[W_REPLAY_ACTION];
+    const size_t digits = 2 * sizeof id;
+    const struct bytes due = bytes_from(e->reference, digits);
+    int64_t due_at = 0;
+    if (e->detail >= ACTION_KIND_COUNT || e->reference.len < digits ||
+        !read_id(bytes_of(e->reference.data, digits), id) ||
+        (due.len && !read_decimal(bytes_from(due, 1), &due_at)) ||
+        !buf_put_from_hex(&evidence, e->purpose))
+        return change_refuse(r->change, "the log has an action that is none");
+    sqlite_bind_int(add, 1, (int64_t)e->number);
+    sqlite_bind_int(add, 2, e->l.row);
+    sqlite_bind_blob(add, 3, bytes_of(id, sizeof id));
+    sqlite_bind_blob(add, 4, bytes_of(evidence.len ? hash : NULL, evidence.len));
+    sqlite_bind_int(add, 5, due_at);
+    enum registry_error error = sqlite_run(add);
+    r->replay->actions += !error && sqlite_changed(r->c);
+    return error;
+}
+
+/* One that was made since is lost: no log has what it claims. */
+static enum registry_error replay_objection(struct reconciling *r, const struct applied *e)
+{
+    uint8_t id[REGISTRY_ID_BYTES];
+    enum objection_state state;
+    if (!objection_state_read(e->purpose, &state) || !read_id(e->reference, id))
+        return change_refuse(r->change, "the log has an objection that is none");
+    r->replay->lost_objections += state == OBJECTION_STATE_RECEIVED;
+    return objection_replay(r->c, id, state, e->at);
+}
+
 /* A consent or a mandate that ended. Those that were given are lost, and have to be given again. */
 static enum registry_error replay_end(struct reconciling *r, const struct applied *e)
 {
     bool consent = e->kind == EVENT_CONSENT;
     struct sqlite3_stmt *end = r->c->statements[consent ? W_REPLAY_CONSENT : W_MANDATE_END];
     uint8_t id[REGISTRY_ID_BYTES];
-    struct buf read = BUF_OVER(id);
-    if (!e->ended || !buf_put_from_hex(&read, e->reference) || read.len != sizeof id)
+    if (!e->ended || !read_id(e->reference, id))
         return REGISTRY_OK;
-    sqlite_bind_blob(end, 1, buf_bytes(&read));
+    sqlite_bind_blob(end, 1, bytes_of(id, sizeof id));
     sqlite_bind_int(end, 2, e->at);
     return sqlite_run(end);
 }
@@ -284,6 +343,8 @@ static enum registry_error apply_to_licence(struct reconciling *r, struct applie
         return replay_decision(r, e);
     case EVENT_ESCALATED:
         return set_state(r, e, ACTION_STATE_ESCALATED);
+    case EVENT_ACTED:
+        return replay_action(r, e);
     case EVENT_CONSENT:
     case EVENT_MANDATE:
         return replay_end(r, e);
@@ -302,6 +363,8 @@ static enum registry_error apply_event(struct reconciling *r, struct applied *e)
         return lose_place(r, e);
     if (e->kind == EVENT_OFFLINE_SCAN)
         return scan_note(r->c, e->client, e->reference);
+    if (e->kind == EVENT_OBJECTION)
+        return replay_objection(r, e);
     if (e->known)
         return apply_to_licence(r, e);
     if (e->kind == EVENT_MANDATE || e->kind == EVENT_CONSENT)
@@ -309,11 +372,10 @@ static enum registry_error apply_event(struct reconciling *r, struct applied *e)
     return e->kind == EVENT_ACCESS ? replay_access(r, e) : REGISTRY_OK;
 }
 
-static enum registry_error name_event(struct reconciling *r, uint64_t number,
-                                      const struct applied *e)
+static enum registry_error name_event(struct reconciling *r, const struct applied *e)
 {
     struct sqlite3_stmt *name = r->c->statements[W_REPLAY_NAME];
-    sqlite_bind_int(name, 1, (int64_t)number);
+    sqlite_bind_int(name, 1, (int64_t)e->number);
     sqlite_bind_int(name, 2, e->l.row);
     return sqlite_run(name);
 }
@@ -324,7 +386,7 @@ enum registry_error replay_event(struct reconciling *r, uint64_t number)
     enum registry_error error = read_event(r->c, number, &e);
     if (!error)
         error = apply_event(r, &e);
-    return error || !e.known ? error : name_event(r, number, &e);
+    return error || !e.known ? error : name_event(r, &e);
 }
 
 /* ---- a licence that was lost, and is here again ---- */
@@ -372,7 +434,7 @@ static enum registry_error replay_lost(struct reconciling *r, uint64_t number, i
                 ? note_lost(r, &e, lost)
                 : apply_to_licence(r, &e);
     if (!error)
-        error = name_event(r, number, &e);
+        error = name_event(r, &e);
     return error ? error : deliveries_owe_again(r->c, number, number);
 }
 

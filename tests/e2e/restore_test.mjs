@@ -128,13 +128,14 @@ test('what was done to a licence that the backup does not have holds when it is 
   const done = async (method, path, token, body, headers) => {
     const answer = await site.gateway.json(method, path, token, body, headers);
     assert.ok([200, 201].includes(answer.status), answer.body.toString());
+    return answer;
   };
   const enforce = (action, licence) => done('POST', '/v1/enforcement/actions', inspector,
     { licence, action, case_number: '2026-17', reason: 'a test' }, { 'idempotency-key': `${action}-${licence}` });
   const shown = (number) => site.jwb('licence', 'show', '-', { input: number });
   await run('sqlite3', ['-cmd', '.timeout 5000', site.path('registry.db'), `.backup ${site.path('backup.db')}`]);
   await deliverAll();
-  await enforce('seize', 'NEW-SEIZED');
+  const seized = (await enforce('seize', 'NEW-SEIZED')).json();
   await enforce('seize', 'NEW-RESTORED');
   await enforce('restore', 'NEW-RESTORED');
   const id = /\b[0-9a-f]{32}\b/.exec(await shown('NEW-REVOKED'))[0];
@@ -153,6 +154,10 @@ test('what was done to a licence that the backup does not have holds when it is 
     assert.ok(status(before[i]), before[i]);
     assert.equal(status(await shown(ZZBH)), status(before[i]), ZZBH);
   }
+  const again = await enforce('seize', 'NEW-SEIZED'); // with its key: a key is never forgotten
+  assert.deepEqual([again.status, again.json().id, again.json().at], [200, seized.id, seized.at]);
+  const action = await done('GET', `/v1/enforcement/actions/${seized.id}`, inspector);
+  assert.deepEqual([action.json().state, action.json().case_number, action.json().reason], ['open', '2026-17', '']);
   await enforce('restore', 'NEW-SEIZED');
   assert.equal(status(await shown('NEW-SEIZED')), 'valid');
 });

@@ -213,7 +213,7 @@ static void kinds_have_their_numbers_and_words(void **state)
     static const char *const events[] = {
         "issued",   "version",   "superseded", "status",       "hold",   "lift",
         "decision", "escalated", "objection",  "import",       "access", "operator",
-        "restored", "archived",  "anomaly",    "offline_scan", NULL};
+        "restored", "archived",  "anomaly",    "offline_scan", "acted",  NULL};
     for (unsigned kind = 0; kind < sizeof looks / sizeof *looks; kind++)
         assert_word(kind, looks[kind]);
     for (unsigned kind = 0; kind < sizeof events / sizeof *events; kind++)

@@ -67,9 +67,15 @@ static void test_stored(void **state)
     struct registry_change change = act(&a, REGISTRY_OK);
     assert_int_equal(change.effective, LICENCE_STATUS_WITHDRAWN);
     assert_int_equal(change.place_change.seq, 1);
-    assert_int_equal(change.event, before + 1);
+    assert_int_equal(change.event, before + 2);
     see_events(before, &seen);
-    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.events[1].event.kind, EVENT_ACTED);
+    assert_int_equal(seen.events[1].event.detail, ACTION_WITHDRAW);
+    assert_int_equal(strlen(seen.events[1].reference), 2 * REGISTRY_ID_BYTES);
+    assert_int_equal(strlen(seen.events[1].purpose), 2 * CRYPTO_HASH_BYTES);
+    assert_memory_equal(seen.events[1].purpose, "0707", 4);
+    assert_string_equal(seen.events[1].agency, "交警一大队");
     assert_int_equal(seen.events[0].event.kind, EVENT_HOLD);
     assert_string_equal(seen.events[0].purpose, "withdraw");
     assert_string_equal(seen.events[0].reference, "2023-1");
@@ -91,7 +97,7 @@ static void test_stored(void **state)
     assert_int_equal(read.decided_at, 0);
     assert_string_equal(read.decision_reason, "");
     assert_int_equal(read.effective, 8);
-    assert_int_equal(read.event, before + 1);
+    assert_int_equal(read.event, before + 2);
     assert_false(read.repeated);
 
     decide(&a, DECISION_CONFIRM, ISSUER, REGISTRY_OK);
@@ -164,9 +170,9 @@ static void test_restored(void **state)
     uint64_t before = last_event();
     struct registry_change change = act(&ends, REGISTRY_OK);
     see_events(before, &seen);
-    assert_int_equal(seen.count, 2);
-    assert_int_equal(change.event, before + 2);
-    assert_int_equal(read_action(ends.id).event, before + 2);
+    assert_int_equal(seen.count, 3); /* the last: EVENT_ACTED */
+    assert_int_equal(change.event, before + 3);
+    assert_int_equal(read_action(ends.id).event, before + 3);
     assert_int_equal(seen.events[0].event.detail, HOLD_SEIZED);
     assert_int_equal(seen.events[1].event.detail, HOLD_CANCEL_REQUESTED);
     assert_int_equal(seen.events[0].event.status, 1);
