@@ -99,6 +99,7 @@ enum change_statement {
     W_LOST_NEXT,
     W_LOST_DOUBT,
     W_REPLAY_LIFT,
+    W_REPLAY_HOLD,
     W_REPLAY_DECIDE,
     W_REPLAY_ACTION,
     W_REPLAY_CONSENT,

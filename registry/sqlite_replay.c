@@ -31,14 +31,16 @@ const char *const replay_texts[W_COUNT] = {
     [W_LOST_DOUBT] = "UPDATE licence SET source_version = ?2, in_doubt = 1 WHERE licence = ?1",
     [W_REPLAY_LIFT] = "UPDATE hold SET lifted = ?5 WHERE licence = ?1 AND kind = ?2 AND agency = ?3"
                       " AND case_number = ?4 AND lifted IS NULL AND since <= ?5 RETURNING hold",
-    [W_REPLAY_DECIDE] = "UPDATE action SET state = ?5, decided_at = ?6, decided_by = ?7"
-                        " WHERE state <= ?8 AND hold = (SELECT max(hold) FROM hold WHERE"
-                        "  licence = ?1 AND kind = ?2 AND agency = ?3 AND case_number = ?4)",
+    /* open ones alone have an index: all holds that there ever were are many */
+    [W_REPLAY_HOLD] = "SELECT hold FROM hold WHERE licence = ?1 AND kind = ?2 AND agency = ?3"
+                      " AND case_number = ?4 AND lifted IS NULL",
+    [W_REPLAY_DECIDE] = "UPDATE action SET state = ?2, decided_at = ?3, decided_by = ?4"
+                        " WHERE hold = ?1 AND state <= ?5",
     /* its case is that of the event before it; the id stands for the key, which is not known */
     [W_REPLAY_ACTION] =
-        "INSERT INTO action SELECT NULL, ?3, l.licence, l.issuer, (SELECT max(hold) FROM hold h"
+        "INSERT INTO action SELECT NULL, ?3, l.licence, l.issuer, (SELECT hold FROM hold h"
         "   WHERE h.licence = ?2 AND h.kind = e.detail AND h.agency = e.agency"
-        "    AND h.case_number = b.reference),"
+        "    AND h.case_number = b.reference AND h.lifted IS NULL),"
         "  e.detail, e.agency, b.reference, e.subject, e.client, x'', ?4, ?5, ?3, x'',"
         "  e.at_us / 1000000, CASE e.detail WHEN 3 THEN 6 ELSE 0 END, 0, '', x'', e.status,"
         "  e.number FROM event e JOIN event b ON b.number = e.number - 1"
@@ -207,20 +209,33 @@ static void bind_hold(struct sqlite3_stmt *statement, const struct applied *e)
     sqlite_bind_int(statement, 2, e->detail);
     sqlite_bind_text(statement, 3, e->agency);
     sqlite_bind_text(statement, 4, e->reference);
-    sqlite_bind_int(statement, 5, e->at);
 }
 
-static enum registry_error set_state(struct reconciling *r, const struct applied *e,
+/* Of the action that placed the hold, if one did. */
+static enum registry_error set_state(struct reconciling *r, const struct applied *e, int64_t hold,
                                      enum action_state state)
 {
     struct sqlite3_stmt *decide = r->c->statements[W_REPLAY_DECIDE];
     bool decided = state != ACTION_STATE_ESCALATED;
-    bind_hold(decide, e);
-    sqlite_bind_int(decide, 5, state);
-    sqlite_bind_int(decide, 6, decided ? e->at : 0);
-    sqlite_bind_text(decide, 7, decided ? e->client : BYTES(""));
-    sqlite_bind_int(decide, 8, decided ? ACTION_STATE_CONFIRMED : ACTION_STATE_OPEN);
+    sqlite_bind_int(decide, 1, hold);
+    sqlite_bind_int(decide, 2, state);
+    sqlite_bind_int(decide, 3, decided ? e->at : 0);
+    sqlite_bind_text(decide, 4, decided ? e->client : BYTES(""));
+    sqlite_bind_int(decide, 5, decided ? ACTION_STATE_CONFIRMED : ACTION_STATE_OPEN);
     return sqlite_run(decide);
+}
+
+static enum registry_error set_open_state(struct reconciling *r, const struct applied *e,
+                                          enum action_state state)
+{
+    struct sqlite3_stmt *find = r->c->statements[W_REPLAY_HOLD];
+    bind_hold(find, e);
+    enum registry_error error = sqlite_step(find);
+    int64_t hold = error ? 0 : sqlite_column_int(find, 0);
+    sqlite_reset(find);
+    if (error == REGISTRY_ERR_NOT_FOUND) /* the restored registry ended it */
+        return REGISTRY_OK;
+    return error ? error : set_state(r, e, hold, state);
 }
 
 static enum registry_error replay_hold(struct reconciling *r, struct applied *e)
@@ -230,13 +245,15 @@ static enum registry_error replay_hold(struct reconciling *r, struct applied *e)
     if (e->detail >= HOLD_KIND_COUNT)
         return change_refuse(r->change, "the log has a hold that is none");
     bind_hold(hold, e);
+    sqlite_bind_int(hold, 5, e->at);
     enum registry_error error = sqlite_step(hold);
+    int64_t row = error ? 0 : sqlite_column_int(hold, 0);
     sqlite_reset(hold);
     if (error) /* it is there already, or it is newer than what ended the one before */
         return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
     *(place ? &r->replay->holds_placed : &r->replay->holds_lifted) += 1;
     if (!place && bytes_equal(e->purpose, bytes_str(action_kind_text(ACTION_RESTORE))))
-        error = set_state(r, e, ACTION_STATE_RESTORED);
+        error = set_state(r, e, row, ACTION_STATE_RESTORED);
     return error ? error : settle(r, e);
 }
 
@@ -244,7 +261,7 @@ static enum registry_error replay_decision(struct reconciling *r, const struct a
 {
     enum action_decision decision;
     return action_decision_read(e->purpose, &decision)
-               ? set_state(r, e, action_decided_state(decision))
+               ? set_open_state(r, e, action_decided_state(decision))
                : change_refuse(r->change, "the log has a decision that is none");
 }
 
@@ -342,7 +359,7 @@ static enum registry_error apply_to_licence(struct reconciling *r, struct applie
     case EVENT_DECISION:
         return replay_decision(r, e);
     case EVENT_ESCALATED:
-        return set_state(r, e, ACTION_STATE_ESCALATED);
+        return set_open_state(r, e, ACTION_STATE_ESCALATED);
     case EVENT_ACTED:
         return replay_action(r, e);
     case EVENT_CONSENT:
