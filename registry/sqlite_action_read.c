@@ -164,8 +164,10 @@ enum registry_error registry_action_of_event(struct registry_reader *reader,
     sqlite_bind_text(row, 2, event->agency);
     sqlite_bind_text(row, 3, event->reference);
     sqlite_bind_int(row, 4, event->detail);
-    sqlite_bind_int(row, 5, event->kind == EVENT_HOLD ? (int64_t)event->number : 0);
-    sqlite_bind_int(row, 6, (int64_t)event->number);
+    /* Of a hold the one whose EVENT_ACTED is right behind it. */
+    const int64_t number = (int64_t)event->number, acted = number + 1;
+    sqlite_bind_int(row, 5, event->kind == EVENT_HOLD ? acted : 0);
+    sqlite_bind_int(row, 6, event->kind == EVENT_HOLD ? acted : number);
     return read_one(reader, row, action);
 }
 

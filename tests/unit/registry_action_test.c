@@ -330,13 +330,19 @@ static void test_of_an_event(void **state)
     memcpy(objection.licence, find(0)->id, REGISTRY_ID_BYTES);
     commit((struct registry_change){.kind = CHANGE_OBJECT, .objection = &objection}, REGISTRY_OK);
     see_events(before, &seen);
-    assert_int_equal(seen.count, 8);
-    for (int i = 0; i < 8; i++) {
-        assert_int_equal(registry_action_of_event(reader, &seen.events[i].event, &found),
-                         expected[i] < 0 ? REGISTRY_ERR_NOT_FOUND : REGISTRY_OK);
-        if (expected[i] >= 0)
-            assert_memory_equal(found.id, actions[expected[i]].id, REGISTRY_ID_BYTES);
+    int told = 0;
+    for (size_t i = 0; i < seen.count; i++) {
+        const struct registry_event *event = &seen.events[i].event;
+        if (event->kind == EVENT_ACTED) /* of which nobody is told */
+            continue;
+        assert_true(told < 8);
+        const int of = expected[told++];
+        assert_int_equal(registry_action_of_event(reader, event, &found),
+                         of < 0 ? REGISTRY_ERR_NOT_FOUND : REGISTRY_OK);
+        if (of >= 0)
+            assert_memory_equal(found.id, actions[of].id, REGISTRY_ID_BYTES);
     }
+    assert_int_equal(told, 8);
 }
 
 static void test_lists(void **state)
