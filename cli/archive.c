@@ -177,14 +177,15 @@ static bool wait_logged(struct archiving *e)
 /* Before anything is removed: nothing goes without evidence of it. */
 static bool note_package(struct archiving *e)
 {
-    char text[2 * CRYPTO_HASH_BYTES], count_text[24];
-    struct buf reference = BUF_OVER(text), count = BUF_OVER(count_text);
+    char text[2 * CRYPTO_HASH_BYTES], removed_text[24 + 2 * NOTE_ID_BYTES];
+    struct buf reference = BUF_OVER(text), removed = BUF_OVER(removed_text);
     buf_put_hex(&reference, bytes_of(e->report.manifest, sizeof e->report.manifest));
-    buf_printf(&count, "%llu", (unsigned long long)e->report.entries);
+    buf_printf(&removed, "%llu ", (unsigned long long)e->report.entries);
+    buf_put_hex(&removed, bytes_of(e->verifier.id, sizeof e->verifier.id));
     struct registry_change change = {
         .kind = CHANGE_NOTE,
         .event_kind = EVENT_ARCHIVED,
-        .actor = {.purpose = buf_bytes(&count), .reference = buf_bytes(&reference)}};
+        .actor = {.purpose = buf_bytes(&removed), .reference = buf_bytes(&reference)}};
     return desk_commit(&e->desk, &change, "") && wait_logged(e);
 }
 

@@ -9,13 +9,29 @@
 
 struct auditing {
     struct audit *audit;
+    const struct note_verifier *verifier;
     struct buf *why;
     bool unsure; /* what this version can't read may be an event */
 };
 
+/* Events are in the log of every gateway of their registry, an archive's too: it accounts for what
+ * was removed from the log whose key's id it names. */
+static uint64_t archived_here(const struct auditing *a, struct bytes purpose)
+{
+    char text[2 * NOTE_ID_BYTES];
+    struct buf id = BUF_OVER(text);
+    const uint8_t *space = purpose.len ? memchr(purpose.data, ' ', purpose.len) : NULL;
+    const size_t digits = space ? (size_t)(space - purpose.data) : 0;
+    uint64_t count;
+    buf_put_hex(&id, bytes_of(a->verifier->id, sizeof a->verifier->id));
+    return space && bytes_equal(bytes_from(purpose, digits + 1), buf_bytes(&id)) &&
+                   note_number_read(bytes_of(purpose.data, digits), &count)
+               ? count
+               : 0;
+}
+
 static bool take_event(struct auditing *a, uint64_t index, const struct journal_record *event)
 {
-    uint64_t archived;
     if (!a->unsure && event->number != a->audit->event + 1) {
         buf_printf(a->why,
                    "index %" PRIu64 ": event %" PRIu64 " follows event %" PRIu64
@@ -25,8 +41,8 @@ static bool take_event(struct auditing *a, uint64_t index, const struct journal_
     }
     a->unsure = false;
     a->audit->event = event->number;
-    if (event->kind == JOURNAL_ARCHIVED && note_number_read(event->purpose, &archived))
-        a->audit->archived += archived;
+    if (event->kind == JOURNAL_ARCHIVED)
+        a->audit->archived += archived_here(a, event->purpose);
     return true;
 }
 
@@ -64,7 +80,7 @@ static enum tlog_error look_through(struct tlog_reader *reader,
                                     const struct note_verifier *verifier, struct bytes older,
                                     struct audit *audit, struct buf *why)
 {
-    struct auditing a = {.audit = audit, .why = why};
+    struct auditing a = {.audit = audit, .verifier = verifier, .why = why};
     *audit = (struct audit){0};
     enum tlog_error error = tlog_verify(reader, verifier, older, take_entry, &a, &audit->size, why);
     return !error && !ends_with_last_event(&a, &reader->state) ? TLOG_ERR_DAMAGED : error;

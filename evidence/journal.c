@@ -72,7 +72,7 @@ static void unlock(struct journal *j)
 static uint64_t sync_due_us(const struct journal *j)
 {
     if (j->sync_failed)
-        return j->retry_us;
+        return j->retry_us && j->closing ? 1 : j->retry_us; /* once more, then it is over */
     if (j->full_file >= 0 || (j->waiting_us && j->closing))
         return 1;
     return j->waiting_us ? j->waiting_us + j->options.sync_ms * (uint64_t)500 : 0;
@@ -134,7 +134,7 @@ static void sync_done(struct journal *j, bool ok, uint64_t written)
 {
     const bool room = errno != ENOSPC && errno != EDQUOT;
     j->sync_failed = !ok;
-    j->retry_us = ok || room ? 0 : clock_mono_us() + RETRY_US;
+    j->retry_us = ok || room || j->closing ? 0 : clock_mono_us() + RETRY_US;
     if (ok)
         j->synced = written;
     *(ok ? &j->counters.syncs : &j->counters.failures) += 1;

@@ -107,11 +107,6 @@ void sources_destroy(struct sources **sources)
     *sources = NULL;
 }
 
-void sources_rewind(struct sources *s)
-{
-    s->count = s->first = 0;
-}
-
 /* The first of a call is told. */
 __attribute__((format(printf, 3, 4))) static void tell_folder(struct sources *s, size_t folder,
                                                               const char *format, ...)
@@ -378,7 +373,9 @@ static bool take_open(struct taking *t)
         return source->last > source->number;
     }
     find_name(t);
-    if (source->at > t->file.bytes)
+    /* Or the log has gone on with it by another way. */
+    if (source->at > t->file.bytes || (source->at && journal_position(source->number, source->at) <
+                                                         tlog_cursor(t->log, source->name)))
         source->at = 0;
     if (is_copy(t) || (source->at == 0 && !look_up(t)))
         return false;

@@ -33,8 +33,6 @@ struct sources;
 /* Folders are borrowed. */
 struct sources *sources_create(const char *const *folders, size_t count);
 void sources_destroy(struct sources **sources);
-/* Goes on where the log's cursors say, not where this object was. */
-void sources_rewind(struct sources *sources);
 /* Takes what is new in all journals, until there is no more or the batch is full. `reader` is of
  * the same log; NULL: not now. What is wrong is told in `trouble`, the first thing of it; the rest
  * is taken all the same. */

@@ -164,7 +164,10 @@ bool tlog_partials_remove(int folder, unsigned level, uint64_t index)
     if (partials < 0)
         return errno == ENOENT;
     DIR *names = fdopendir(partials);
-    CHECK(names);
+    if (!names) {
+        close(partials);
+        return false;
+    }
     while ((entry = readdir(names)) != NULL)
         if (entry->d_name[0] != '.')
             unlinkat(partials, entry->d_name, 0);

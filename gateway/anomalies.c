@@ -6,9 +6,8 @@
 #include "base/clock.h"
 #include "protocol/status.h"
 #include "protocol/token.h"
-#include "registry/registry.h"
+#include "registry/event.h"
 
-#define SCAN_TIME_AT        (2 * REGISTRY_ID_BYTES + 1) /* in an offline scan's reference */
 #define HOUR_US             INT64_C(3600000000)
 #define MEMBERS_PER_TRACKED 100 /* of all sets together, per one that may be tracked */
 #define SET_SLOTS_LEAST     8
@@ -280,8 +279,8 @@ static struct tracked *track_client(struct anomalies *a, const struct journal_re
     int64_t at_s;
     if (record->kind != JOURNAL_OFFLINE_SCAN)
         return track(a, CLIENT, record->client, record->at_us);
-    bool told = record->reference.len > SCAN_TIME_AT &&
-                civil_read_timestamp(bytes_from(record->reference, SCAN_TIME_AT), &at_s);
+    bool told = record->reference.len > EVENT_SCAN_TIME_AT &&
+                civil_read_timestamp(bytes_from(record->reference, EVENT_SCAN_TIME_AT), &at_s);
     return track(a, CLIENT_OFFLINE, record->client, told ? at_s * 1000000 : record->at_us);
 }
 

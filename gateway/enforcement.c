@@ -160,6 +160,12 @@ static enum step_result refuse(struct action_place *p, enum problem problem)
     return operation_refuse_recorded(&p->op, &record, problem, NULL, NULL);
 }
 
+/* What was placed under such a number before has to end under it. */
+static bool is_misnamed(const struct action_place *p)
+{
+    return p->names_somebody && p->action.kind != ACTION_RESTORE;
+}
+
 /* A case number that names somebody is refused, which tells whoever tries numbers and names that
  * one was right: so only who is competent is told, and evidence has it. */
 static enum step_result check_licence(struct action_place *p)
@@ -171,7 +177,7 @@ static enum step_result check_licence(struct action_place *p)
                         personal_licence_in(p->case_number, &p->named.query.licence);
     if (!client_has_type(p->op.client, p->named.query.licence.type_code))
         return refuse(p, PROBLEM_TYPE_NOT_ALLOWED);
-    if (!p->names_somebody)
+    if (!is_misnamed(p))
         return STEP_NEXT;
     struct journal_record record = attempt(p, RESULT_INVALID);
     return operation_record(&p->op, &record);
@@ -191,9 +197,9 @@ static int64_t due_at(const struct settings *settings)
 static enum step_result commit_action(struct action_place *p)
 {
     const struct registry_licence *licence = &p->named.query.licence;
-    if (p->names_somebody && !p->op.recorded)
+    if (is_misnamed(p) && !p->op.recorded)
         return operation_fail(&p->op, PROBLEM_EVIDENCE_UNAVAILABLE, NULL, NULL);
-    if (p->names_somebody)
+    if (is_misnamed(p))
         return operation_fail(&p->op, PROBLEM_MALFORMED_BODY, NULL, PERSONAL_CASE_TOLD);
     memcpy(p->action.licence, licence->id, sizeof p->action.licence);
     if (p->action.kind == ACTION_REQUEST_CANCEL)

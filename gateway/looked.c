@@ -4,9 +4,9 @@
 #include "base/utf8.h"
 #include "gateway/form.h"
 #include "gateway/json.h"
+#include "registry/event.h"
 
 #define TIME_BYTES_MAX 64
-#define SCAN_TIME_AT   (2 * REGISTRY_ID_BYTES + 1) /* in an offline scan's reference */
 
 bool looked_read_time(struct bytes text, int64_t *time)
 {
@@ -85,9 +85,9 @@ void looked_put_result(struct buf *out, const struct journal_record *r)
 void looked_put_scan(struct buf *out, const struct journal_record *r)
 {
     struct bytes scanned_at = BYTES(""), as_of = BYTES("");
-    if (r->kind == JOURNAL_OFFLINE_SCAN && r->reference.len > SCAN_TIME_AT) {
+    if (r->kind == JOURNAL_OFFLINE_SCAN && r->reference.len > EVENT_SCAN_TIME_AT) {
         const uint8_t *space = memchr(r->purpose.data, ' ', r->purpose.len);
-        scanned_at = bytes_from(r->reference, SCAN_TIME_AT);
+        scanned_at = bytes_from(r->reference, EVENT_SCAN_TIME_AT);
         as_of = bytes_of(r->purpose.data, space ? (size_t)(space - r->purpose.data) : 0);
     }
     looked_put_text(out, "scanned_at", scanned_at);

@@ -50,7 +50,8 @@ enum registry_event_kind {
     EVENT_ACTED = 48,
 };
 
-#define EVENT_BY_IMPORT "import"
+#define EVENT_BY_IMPORT    "import"
+#define EVENT_SCAN_TIME_AT (2 * REGISTRY_ID_BYTES + 1) /* in EVENT_OFFLINE_SCAN's reference */
 
 struct registry_event {
     uint64_t number;

@@ -164,10 +164,12 @@ enum registry_error registry_action_of_event(struct registry_reader *reader,
     sqlite_bind_text(row, 2, event->agency);
     sqlite_bind_text(row, 3, event->reference);
     sqlite_bind_int(row, 4, event->detail);
-    /* Of a hold the one whose EVENT_ACTED is right behind it. */
-    const int64_t number = (int64_t)event->number, acted = number + 1;
-    sqlite_bind_int(row, 5, event->kind == EVENT_HOLD ? acted : 0);
-    sqlite_bind_int(row, 6, event->kind == EVENT_HOLD ? acted : number);
+    /* Of a hold the one whose EVENT_ACTED is right behind it; before there was such an event, its
+     * own. */
+    const bool hold = event->kind == EVENT_HOLD;
+    const int64_t number = (int64_t)event->number;
+    sqlite_bind_int(row, 5, hold ? number : 0);
+    sqlite_bind_int(row, 6, hold ? number + 1 : number);
     return read_one(reader, row, action);
 }
 

@@ -234,12 +234,13 @@ enum registry_error status_event(struct sqlite_connection *c, struct registry_ch
 enum registry_error event_last(struct sqlite_connection *c, uint64_t *number);
 /* sqlite_outbox.c: called by event_add for kinds that a webhook is told of, with the event's number
  * and moment (Unix microseconds). The ids of the deliveries follow from these: an event that is
- * replayed is not told as another. */
+ * replayed is not told as another. `now`, Unix seconds: since when they wait. */
 enum registry_error deliveries_owe(struct sqlite_connection *c, const struct event_new *event,
-                                   uint64_t number, int64_t at_us);
+                                   uint64_t number, int64_t at_us, int64_t now);
 /* The same for events that a restored registry took from the log: nobody knows which of their
  * deliveries were made. */
-enum registry_error deliveries_owe_again(struct sqlite_connection *c, uint64_t from, uint64_t last);
+enum registry_error deliveries_owe_again(struct sqlite_connection *c, uint64_t from, uint64_t last,
+                                         int64_t now);
 /* What waits for a client that is told nothing more becomes dead. */
 enum registry_error deliveries_give_up(struct sqlite_connection *c, struct bytes client);
 

@@ -108,7 +108,9 @@ enum registry_error event_add(struct sqlite_connection *c, struct registry_chang
     sqlite_bind_int(add, 19, !event->ended);
     sqlite_bind_blob(add, 20, bytes_of(NULL, 0));
     error = sqlite_run(add);
-    return error || !is_owed(event->kind) ? error : deliveries_owe(c, event, number, at_us);
+    return error || !is_owed(event->kind)
+               ? error
+               : deliveries_owe(c, event, number, at_us, at_us / 1000000);
 }
 
 enum registry_error event_add_id(struct sqlite_connection *c, struct registry_change *change,

@@ -21,9 +21,11 @@ const char *const outbox_change_texts[W_COUNT] = {
                            " JOIN client c ON c.client = w.client AND c.organisation = i.code"
                            " WHERE l.licence = ?1 AND " CLIENT_OPEN " AND (c.types = ''"
                            "   OR instr(' ' || c.types || ' ', ' ' || t.code || ' '))",
-    [W_DELIVERY_EVENTS] = "SELECT number, at_us, kind, purpose, licence FROM event"
-                          " WHERE number BETWEEN ? AND ? AND kind IN (36, 37, 39, 40)"
-                          "  AND licence IS NOT NULL ORDER BY number",
+    [W_DELIVERY_EVENTS] =
+        "SELECT number, at_us, kind, purpose, licence FROM event"
+        " WHERE number BETWEEN ? AND ? AND kind IN (36, 37, 39, 40)"
+        "  AND licence IS NOT NULL AND (kind <> 40 OR EXISTS (SELECT 1"
+        "   FROM objection o WHERE lower(hex(o.id)) = reference)) ORDER BY number",
     [W_DELIVERY_OWE] = "INSERT INTO delivery VALUES (NULL, ?, ?, ?, ?, 0, 0, ?5, ?5, '')"
                        " ON CONFLICT (id) DO NOTHING",
     /* a dead one may yet be done by an attempt that was under way */
@@ -99,7 +101,7 @@ static enum registry_error make_id(struct sqlite_connection *c, uint64_t number,
 }
 
 enum registry_error deliveries_owe(struct sqlite_connection *c, const struct event_new *event,
-                                   uint64_t number, int64_t at_us)
+                                   uint64_t number, int64_t at_us, int64_t now)
 {
     uint8_t id[REGISTRY_ID_BYTES];
     struct sqlite3_stmt *client = c->statements[W_DELIVERY_CLIENTS];
@@ -110,7 +112,7 @@ enum registry_error deliveries_owe(struct sqlite_connection *c, const struct eve
         !bytes_equal(event->purpose, bytes_str(objection_state_text(OBJECTION_STATE_RECEIVED))))
         return REGISTRY_OK;
     sqlite_bind_int(client, 1, event->licence->row);
-    sqlite_bind_int(client, 2, at_us / 1000000);
+    sqlite_bind_int(client, 2, now);
     while (!(error = sqlite_step(client))) {
         error = make_id(c, number, at_us, sqlite_column_bytes(client, 1), id);
         if (error)
@@ -119,7 +121,7 @@ enum registry_error deliveries_owe(struct sqlite_connection *c, const struct eve
         sqlite_bind_int(owe, 2, (int64_t)number);
         sqlite_bind_int(owe, 3, event->licence->row);
         sqlite_bind_int(owe, 4, sqlite_column_int(client, 0));
-        sqlite_bind_int(owe, 5, at_us / 1000000);
+        sqlite_bind_int(owe, 5, now);
         error = sqlite_run(owe);
         if (error)
             break;
@@ -128,7 +130,8 @@ enum registry_error deliveries_owe(struct sqlite_connection *c, const struct eve
     return error == REGISTRY_ERR_NOT_FOUND ? REGISTRY_OK : error;
 }
 
-enum registry_error deliveries_owe_again(struct sqlite_connection *c, uint64_t from, uint64_t last)
+enum registry_error deliveries_owe_again(struct sqlite_connection *c, uint64_t from, uint64_t last,
+                                         int64_t now)
 {
     struct sqlite3_stmt *row = c->statements[W_DELIVERY_EVENTS];
     enum registry_error error;
@@ -140,7 +143,7 @@ enum registry_error deliveries_owe_again(struct sqlite_connection *c, uint64_t f
                                   .licence = &l,
                                   .purpose = sqlite_column_bytes(row, 3)};
         error = deliveries_owe(c, &event, (uint64_t)sqlite_column_int(row, 0),
-                               sqlite_column_int(row, 1));
+                               sqlite_column_int(row, 1), now);
         if (error)
             break;
     }

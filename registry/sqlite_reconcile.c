@@ -300,7 +300,7 @@ enum registry_error change_reconcile(struct sqlite_connection *c, struct registr
     if (!error)
         error = count_lost(&r);
     if (!error)
-        error = deliveries_owe_again(c, replay->from, r.last);
+        error = deliveries_owe_again(c, replay->from, r.last, now);
     if (!error)
         error = generations_renew(c);
     return error ? error : restored_event(&r, now);

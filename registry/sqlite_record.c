@@ -378,7 +378,8 @@ static enum registry_error put_version(struct sqlite_connection *c, struct regis
         error = licence_return(c, change, p->reference, r->source_version, l, now);
     if (!error)
         error = import_event(c, change, r, now, kind, l);
-    return error ? error : set_representative(c, change, r, p, present, holder, now);
+    /* What is in doubt is of an older record: it names nobody anew. */
+    return error || l->in_doubt ? error : set_representative(c, change, r, p, present, holder, now);
 }
 
 static enum registry_error put_source(struct sqlite_connection *c,
@@ -428,13 +429,15 @@ static enum registry_error put_again(struct sqlite_connection *c, struct registr
         return put_version(c, change, r, p, present, now);
     }
     *outcome = l->issuer_status == before ? OUTCOME_UNCHANGED : OUTCOME_STATUS_CHANGED;
-    if (*outcome == OUTCOME_STATUS_CHANGED) {
+    if (*outcome == OUTCOME_STATUS_CHANGED)
         error = licence_settle(c, l, now, &seq);
-        if (!error)
-            error = import_event(c, change, r, now, EVENT_STATUS, l);
-    }
+    /* Which version said so is told, too: after a restore no older one may loosen it. */
+    bool newer = r->source_version > present->source_version;
+    if (!error &&
+        (*outcome == OUTCOME_STATUS_CHANGED || (newer && l->issuer_status != LICENCE_STATUS_VALID)))
+        error = import_event(c, change, r, now, EVENT_STATUS, l);
     bool says_other = present->delivered_status != said;
-    if (!error && (r->source_version > present->source_version || says_other))
+    if (!error && (newer || says_other))
         error = put_source(c, change, r, present, now);
     return error;
 }

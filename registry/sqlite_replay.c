@@ -28,7 +28,8 @@ const char *const replay_texts[W_COUNT] = {
                             " delivered_status = ?3 WHERE licence = ?1",
     [W_PLACE_LOST] = "INSERT INTO lost_place VALUES (?, ?) ON CONFLICT DO NOTHING",
     [W_LOST_NEXT] = "SELECT coalesce(min(number), 0) FROM event WHERE lost = ?",
-    [W_LOST_DOUBT] = "UPDATE licence SET source_version = ?2, in_doubt = 1 WHERE licence = ?1",
+    [W_LOST_DOUBT] = "UPDATE licence SET source_version = ?2, delivered_status = ?3, in_doubt = 1"
+                     " WHERE licence = ?1",
     [W_REPLAY_LIFT] = "UPDATE hold SET lifted = ?5 WHERE licence = ?1 AND kind = ?2 AND agency = ?3"
                       " AND case_number = ?4 AND lifted IS NULL AND since <= ?5 RETURNING hold",
     /* open ones alone have an index: all holds that there ever were are many */
@@ -438,7 +439,7 @@ static enum registry_error note_lost(struct reconciling *r, const struct applied
 
 /* As of the licence of this row, which has it from now on. */
 static enum registry_error replay_lost(struct reconciling *r, uint64_t number, int64_t row,
-                                       struct lost *lost)
+                                       struct lost *lost, int64_t now)
 {
     struct applied e;
     enum registry_error error = read_event(r->c, number, &e);
@@ -452,7 +453,7 @@ static enum registry_error replay_lost(struct reconciling *r, uint64_t number, i
                 : apply_to_licence(r, &e);
     if (!error)
         error = name_event(r, &e);
-    return error ? error : deliveries_owe_again(r->c, number, number);
+    return error ? error : deliveries_owe_again(r->c, number, number, now);
 }
 
 static enum registry_error settle_returned(struct sqlite_connection *c, const struct lost *lost,
@@ -464,11 +465,12 @@ static enum registry_error settle_returned(struct sqlite_connection *c, const st
     enum registry_error error = licence_find_row(c, l->row, l);
     if (!error && source_version < lost->source_version) {
         l->in_doubt = true;
+        l->issuer_status = lost->status; /* the newest word */
         sqlite_bind_int(doubt, 1, l->row);
         sqlite_bind_int(doubt, 2, lost->source_version);
+        sqlite_bind_int(doubt, 3, licence_status_code(lost->status));
         error = sqlite_run(doubt);
-    }
-    if (source_version <= lost->source_version)
+    } else if (!error && source_version == lost->source_version)
         l->issuer_status = licence_status_stricter(l->issuer_status, lost->status);
     return error ? error : licence_settle(c, l, now, &seq);
 }
@@ -483,7 +485,7 @@ enum registry_error licence_return(struct sqlite_connection *c, struct registry_
     uint64_t number;
     enum registry_error error;
     while (!(error = next_lost(c, reference, &number)) && number) {
-        error = replay_lost(&r, number, l->row, &lost);
+        error = replay_lost(&r, number, l->row, &lost, now);
         if (error)
             return error;
     }

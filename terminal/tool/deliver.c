@@ -12,6 +12,7 @@
 #define ANSWER_BYTES_MAX 8192
 #define CONNECT_MS       10000
 #define WAIT_MS          30000
+#define PUT_RIGHT_S      3600
 #define AHEAD_S          86400 /* every gateway takes scans of the last day: scans.age_days */
 
 static const char *const RESULTS[] = {"valid", "invalid", "indeterminate"};
@@ -93,13 +94,13 @@ static bool is_of_time(const struct uplink_answer *answer)
     return answer->status == 422 && bytes_equal(buf_bytes(&word), BYTES("scan_time_refused"));
 }
 
-/* Its time is refused, but by our clock it was made just now: it lies in the gateway's future, and
- * will be taken when that has come. Others are too old, or of a clock that has been put right
- * since: no gateway will ever take them, and others wait behind them. */
+/* Its time is refused, but by our clock it was made just now, or will be in a while, because the
+ * clock has been put right since: it lies in the gateway's future, and will be taken when that has
+ * come. Others are too old, or of a clock that was far off, and others wait behind them. */
 static bool may_be_taken_later(const struct jwbt_scan *scan)
 {
     const int64_t age_s = clock_wall_s() - scan->at;
-    return age_s >= 0 && age_s < AHEAD_S;
+    return age_s > -PUT_RIGHT_S && age_s < AHEAD_S;
 }
 
 enum sent { SENT, SENT_REFUSED /* these scans, for good */, SENT_FAILED };
@@ -139,7 +140,7 @@ static enum sent send_batch(struct uplink *uplink, const char *token, const stru
     if (refused)
         complain("a scan is refused, and forgotten here: %s", buf_cstr(&why));
     else if (ahead)
-        complain("scans wait: this device's clock is ahead of the gateway's");
+        complain("scans wait: this device's clock is, or was, ahead of the gateway's");
     else
         complain("scans are not delivered: %s", buf_cstr(&why));
     return refused ? SENT_REFUSED : SENT_FAILED;

@@ -26,7 +26,7 @@ async function world(t) {
   const site = await Site.start(t, { licences: 60, gateway: false });
   const proxy = await Between.start(t, site);
   site.config('gateway', { public: { origin: proxy.origin }, code: { life_s: 300 },
-    status_lists: { interval_s: 1, life_s: 200, ttl_s: 10 } }); // a code outlives the list by more than it takes to sync
+    status_lists: { interval_s: 1, life_s: 300, ttl_s: 10 } });
   const gateway = await site.startGateway('gateway');
   await makeTrust(site);
   return { site, gateway, proxy };

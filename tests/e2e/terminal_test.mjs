@@ -226,7 +226,7 @@ test('kept scans are delivered once each, whatever is lost in between', async (t
   proxy.answer = (request, body) => delivers(request) && (JSON.parse(body).scans.length > 1 || !refused++)
     && { status: 422, body: '{"code":"scan_time_refused","title":"no"}' };
   const ahead = await terminal.run('sync'); // made just now: in the gateway's future, which comes
-  assert.deepEqual([ahead.code, /this device's clock is ahead of the gateway's/.test(ahead.stderr)], [2, true], ahead.stderr);
+  assert.deepEqual([ahead.code, /this device's clock is, or was, ahead of the gateway's/.test(ahead.stderr)], [2, true], ahead.stderr);
   assert.equal((await terminal.scans()).length, 3);
   proxy.answer = () => undefined;
   assert.match((await terminal.must('sync')).stdout, /scans: 3 delivered/);

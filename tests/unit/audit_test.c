@@ -46,19 +46,38 @@ static void put_event(struct tlog *log, uint64_t number, enum journal_kind kind,
     put(log, SEQUENCER_REGISTRY, number, &event);
 }
 
+/* An archive of so many entries of this log, or of another's. */
+static const char *archive_of(const char *count, bool here)
+{
+    static char purpose[64];
+    struct buf out = BUF_OVER(purpose);
+    buf_printf(&out, "%s ", count);
+    buf_put_hex(&out, here ? bytes_of(log_signer()->verifier.id, NOTE_ID_BYTES)
+                           : bytes_of("\1\2\3\4", NOTE_ID_BYTES));
+    return buf_cstr(&out);
+}
+
 /* Entries 4, 9, 14 ... are events 1, 2, 3 ...; the last of them is an archive of so many. */
-static const char *log_with_archive_of(const char *count)
+static const char *log_with(const char *count, bool here)
 {
     const char *folder = temp_folder();
     struct tlog *log = log_in(folder);
     for (unsigned n = 0; n < EVENTS; n++) {
         for (unsigned look = 0; look < LOOKS; look++)
             put_look(log, LOOKS * n + look);
-        put_event(log, n + 1, n + 1 < EVENTS ? JOURNAL_HOLD : JOURNAL_ARCHIVED, count);
+        if (n + 1 < EVENTS)
+            put_event(log, n + 1, JOURNAL_HOLD, "");
+        else
+            put_event(log, n + 1, JOURNAL_ARCHIVED, archive_of(count, here));
     }
     assert_int_equal(tlog_commit(log), TLOG_OK);
     tlog_close(&log);
     return folder;
+}
+
+static const char *log_with_archive_of(const char *count)
+{
+    return log_with(count, true);
 }
 
 static void empty(const char *folder, unsigned index)
@@ -82,7 +101,7 @@ int openat(int folder, const char *path, int flags, ...)
     if (log_folder && strcmp(path, "tile/entries/001") == 0) {
         archived_meanwhile = NULL;
         struct tlog *log = log_in(log_folder);
-        put_event(log, EVENTS + 1, JOURNAL_ARCHIVED, "1");
+        put_event(log, EVENTS + 1, JOURNAL_ARCHIVED, archive_of("1", true));
         assert_int_equal(tlog_commit(log), TLOG_OK);
         tlog_close(&log);
         empty(log_folder, 300);
@@ -135,6 +154,9 @@ static void no_more_is_removed_than_was_archived(void **state)
     folder = log_with_archive_of("archive export"); /* says of no number */
     empty(folder, 300);
     assert_told(folder, "1 entries were removed, and archives account for 0");
+    folder = log_with("3", false); /* another gateway's archive of its own log */
+    empty(folder, 300);
+    assert_told(folder, "1 entries were removed, and archives account for 0");
 }
 
 /* Broken: an event could be taken out under an archive's number, and a registry that is put right
@@ -157,7 +179,7 @@ static void the_last_events_are_there(void **state)
     const char *folder = temp_folder();
     struct tlog *log = log_in(folder);
     for (unsigned n = 1; n <= 9; n++)
-        put_event(log, n, JOURNAL_ARCHIVED, "100");
+        put_event(log, n, JOURNAL_ARCHIVED, archive_of("100", true));
     for (unsigned n = 0; n < 300; n++)
         put_look(log, n);
     assert_int_equal(tlog_commit(log), TLOG_OK);

@@ -183,10 +183,12 @@ static void test_other_versions(void **state)
     reconcile(REGISTRY_OK);
     life.records[2].source_version = 4;
     life.records[2].valid_until--;
+    life.records[2].issuer_status = LICENCE_STATUS_LAPSED;
     deliver(2);
     assert_int_equal(find(2)->status, LICENCE_STATUS_IN_DOUBT);
     deliver(2);
     assert_int_equal(find(2)->status, LICENCE_STATUS_IN_DOUBT);
+    life.records[2].issuer_status = LICENCE_STATUS_VALID;
     life.records[2].source_version = 5;
     life.records[2].valid_until++;
     deliver(2);

@@ -29,7 +29,12 @@ static void test_outcomes(void **state)
     assert_int_equal(fixture_import_one(registry, record), OUTCOME_STATUS_CHANGED);
     assert_int_equal(find(1)->status, LICENCE_STATUS_REVOKED);
     assert_int_equal(find(1)->version, 1);
-    record.source_version = 7;
+    assert_int_equal(registry_last_event(reader, &before), REGISTRY_OK);
+    record.source_version = 7; /* that it says so, too, is known to a registry that is restored */
+    assert_int_equal(fixture_import_one(registry, record), OUTCOME_UNCHANGED);
+    assert_int_equal(registry_last_event(reader, &after), REGISTRY_OK);
+    assert_int_equal(after, before + 2);
+    record.source_version = 8;
     record.valid_until++;
     record.issuer_status = LICENCE_STATUS_VALID;
     assert_int_equal(fixture_import_one(registry, record), OUTCOME_NEW_VERSION);
