@@ -17,7 +17,7 @@
 
 #define TLOG_ENTRY_BYTES_MAX  1024
 #define TLOG_BUNDLE_ENTRIES   256
-#define TLOG_CURSORS_MAX      256 /* sources that a log has read from and that still have more */
+#define TLOG_CURSORS_MAX      256 /* sources that a log has read from */
 #define TLOG_SOURCE_BYTES_MAX 192 /* a source's name */
 
 enum tlog_error {
