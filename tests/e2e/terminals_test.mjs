@@ -142,7 +142,7 @@ test('an offline scan is evidence, and its holder is told of it like of any othe
     (trace) => trace.entries.every((entry) => entry.log));
   assert.deepEqual(rowOf(traced.entries), rows);
   assert.ok(traced.entries.filter((entry) => entry.kind === 'offline_scan').every((entry) => entry.log.proof), 'the log has it');
-  for (const secret of ['terminal-7', '0417', seen.id]) assert.ok(!JSON.stringify([checks, traced]).includes(secret), secret);
+  for (const secret of ['terminal-7', 'traffic-police/0417', '"0417"', seen.id]) assert.ok(!JSON.stringify([checks, traced]).includes(secret), secret);
   const none = `?before=${encodeURIComponent(checks.checks.at(-1).at)}`;
   assert.deepEqual((await gateway.request('GET', `/v1/me/checks${none}`, { token: holder })).json().checks, []);
 

@@ -103,7 +103,7 @@ test('its holder is told each thing once, newest first, with a proof of it', asy
   // An officer's number and his case are in no answer to a holder, nor in a proof's octets.
   const octets = Buffer.concat([Buffer.from(JSON.stringify(told)),
     ...told.entries.map((e) => checkProof(e.log).entry).filter(Boolean)]);
-  for (const secret of ['0417', CASE, 'terminal-7', site.records[0].CZZT, site.records[0].ZZBH])
+  for (const secret of ['/0417', '"0417"', CASE, 'terminal-7', site.records[0].CZZT, site.records[0].ZZBH])
     assert.ok(!octets.includes(secret), secret);
   // The checkpoint is the log's own, and everybody's to fetch.
   const page = await gateway.request('GET', '/evidence/checkpoint');
